@@ -1,0 +1,97 @@
+"""ConfigMap config-deployment (spec api 2.2), and our own key for where pods announce themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from swell.api.numbers import is_quantity
+from swell.config.reading import Reader
+
+NAME: Final = "config-deployment"
+ANNOUNCE_TO: Final = "swell.dev/announce-to"
+AFFINITIES: Final = ("prefer-spread-revision-over-nodes", "none")
+RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
+
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentConfig:
+    """How a revision's pods are made. `_s` are seconds.
+
+    `announce_to` are the activators' admin addresses, as host:port, that a pod tells when it can serve.
+    """
+
+    queue_sidecar_image: str = "swell.local/queue-proxy"
+    registries_skipping_tag_resolving: frozenset[str] = frozenset(("kind.local", "ko.local", "dev.local"))
+    digest_resolution_timeout_s: float = 10.0
+    progress_deadline_s: int = 600
+    queue_sidecar_requests: Mapping[str, str] = field(default_factory=lambda: {"cpu": "25m"})
+    queue_sidecar_limits: Mapping[str, str] = field(default_factory=dict)
+    queue_sidecar_token_audiences: tuple[str, ...] = ()
+    queue_sidecar_rootca: str = ""
+    default_affinity_type: str = AFFINITIES[0]
+    pod_is_always_schedulable: bool = False
+    announce_to: tuple[str, ...] = ("activator.swell-system.svc.cluster.local:9090",)
+
+
+def parse(data: Mapping[str, str]) -> DeploymentConfig:
+    """Read the map; unknown keys are ignored. Raises `SettingsError` at the first bad value."""
+    reader = Reader(NAME, data)
+    stock = DeploymentConfig()
+    config = DeploymentConfig(
+        queue_sidecar_image=reader.text("queue-sidecar-image", stock.queue_sidecar_image),
+        registries_skipping_tag_resolving=_registries(reader, stock),
+        digest_resolution_timeout_s=reader.duration_s("digest-resolution-timeout", 10.0),
+        progress_deadline_s=_progress_deadline_s(reader, stock.progress_deadline_s),
+        queue_sidecar_requests=_quantities(reader, "request", stock.queue_sidecar_requests),
+        queue_sidecar_limits=_quantities(reader, "limit", {}),
+        queue_sidecar_token_audiences=_words(reader, "queue-sidecar-token-audiences", ()),
+        queue_sidecar_rootca=reader.text("queue-sidecar-rootca", ""),
+        default_affinity_type=reader.choice("default-affinity-type", stock.default_affinity_type, AFFINITIES),
+        pod_is_always_schedulable=reader.flag("pod-is-always-schedulable", False),
+        announce_to=_words(reader, ANNOUNCE_TO, stock.announce_to),
+    )
+    reader.check(bool(config.queue_sidecar_image), "queue-sidecar-image", "the name of an image")
+    reader.check(config.digest_resolution_timeout_s > 0, "digest-resolution-timeout", "more than 0s")
+    for address in config.announce_to:
+        _check_address(reader, address)
+    return config
+
+
+def _registries(reader: Reader, stock: DeploymentConfig) -> frozenset[str]:
+    key = "registries-skipping-tag-resolving"
+    return frozenset(_words(reader, key, tuple(stock.registries_skipping_tag_resolving)))
+
+
+def _progress_deadline_s(reader: Reader, default_s: int) -> int:
+    ns = reader.duration_ns("progress-deadline", default_s)
+    seconds, rest = divmod(ns, 1_000_000_000)
+    reader.check(seconds > 0 and rest == 0, "progress-deadline", "more than 0s, in whole seconds")
+    return seconds
+
+
+def _quantities(reader: Reader, side: str, stock: Mapping[str, str]) -> dict[str, str]:
+    found = {}
+    for resource in RESOURCES:
+        key = f"queue-sidecar-{resource}-{side}"
+        if value := reader.text(key, stock.get(resource, "")):
+            reader.check(is_quantity(value), key, "a quantity such as 250m or 1.5Gi")
+            found[resource] = value
+    return found
+
+
+def _words(reader: Reader, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    """A comma list; empty text is an empty list."""
+    if key not in reader.data:
+        return default
+    return tuple(word.strip() for word in reader.text(key, "").split(",") if word.strip())
+
+
+def _check_address(reader: Reader, address: str) -> None:
+    match = _ADDRESS.fullmatch(address)
+    ok = match is not None and 0 < int(match[2]) < 65536
+    reader.check(ok, ANNOUNCE_TO, "host:port, and more of them after commas", address)
