@@ -1,0 +1,174 @@
+"""One of several: who holds a Lease leads, for as long as it renews it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from swell.api.kinds import LEASE
+from swell.api.meta import Obj, rfc3339
+from swell.kube.backoff import backoff_s
+from swell.kube.client import KubeClient
+from swell.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from swell.runtime import log
+from swell.runtime.clock import Clock
+
+LEASE_S: Final = 15.0
+"""How long a Lease holds without being renewed. The reference's, as the next two."""
+RENEW_WITHIN_S: Final = 10.0
+"""How long a leader tries to renew before it stops leading; shorter than the Lease, so that two never lead."""
+RETRY_S: Final = 2.0
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The durations of an election, in seconds."""
+
+    lease_s: float = LEASE_S
+    renew_within_s: float = RENEW_WITHIN_S
+    retry_s: float = RETRY_S
+
+
+class Elector:
+    """A candidate for the Lease `namespace/name`; `identity` is unique among the candidates."""
+
+    def __init__(
+        self,
+        kube: KubeClient,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Clock,
+        *,
+        terms: Terms | None = None,
+    ) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._clock = clock
+        self._terms = terms or Terms()
+        self._seen: Obj | None = None
+        self._seen_at_s = 0.0
+        self._renewed_s = 0.0
+        self.is_leader = False
+
+    async def run(self, lead: Callable[[], Awaitable[object]]) -> None:
+        """Wait for the Lease, then run `lead()`; when it is lost, cancel that and wait again. Until cancelled.
+
+        Gives the Lease back when cancelled. Raises what `lead` raises; returns when it returns.
+        """
+        while True:
+            await self._acquire()
+            try:
+                if await self._lead(lead):
+                    return
+            finally:
+                self.is_leader = False
+                await self._release()
+
+    async def _acquire(self) -> None:
+        while not await self._try(self._terms.renew_within_s):
+            await self._clock.sleep(backoff_s(1, self._terms.retry_s, self._terms.retry_s))
+        self.is_leader = True
+        logger.info("leading", lease=self._name, identity=self._identity)
+
+    async def _lead(self, lead: Callable[[], Awaitable[object]]) -> bool:
+        """True when the work ended by itself, False when the Lease was lost."""
+        work = asyncio.ensure_future(lead())
+        renewing = asyncio.create_task(self._renew(), name=f"lease {self._name}")
+        try:
+            await asyncio.wait((work, renewing), return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+                return True
+            renewing.result()
+            logger.warning("leading no more", lease=self._name, identity=self._identity)
+            return False
+        finally:
+            work.cancel()
+            renewing.cancel()
+            await asyncio.gather(work, renewing, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        """Returns when the Lease is another's, or could not be renewed in time."""
+        while (left_s := self._renewed_s + self._terms.renew_within_s - self._clock.now()) > 0:
+            await self._clock.sleep(min(self._terms.retry_s, left_s))
+            left_s = self._renewed_s + self._terms.renew_within_s - self._clock.now()
+            ours = await self._try(max(0.0, left_s))
+            if not ours and self._seen is not None and _holder(self._seen) != self._identity:
+                return
+
+    async def _try(self, timeout_s: float) -> bool:
+        """Take or renew the Lease; True if it is ours then."""
+        asked_s = self._clock.now()
+        try:
+            async with asyncio.timeout(timeout_s):
+                taken = await self._take()
+        except (AlreadyExists, Conflict):
+            return False  # another candidate was faster
+        except (KubeError, TimeoutError) as exc:
+            logger.warning("the Lease cannot be reached", lease=self._name, error=str(exc) or "no answer in time")
+            return False
+        if taken:
+            # Others count from when it was written, which is after it was asked.
+            self._renewed_s = asked_s
+        return taken
+
+    async def _take(self) -> bool:
+        try:
+            live = await self._kube.get(LEASE, self._namespace, self._name)
+        except NotFound:
+            self._remember(await self._kube.create(LEASE, self._lease({}, self._identity)))
+            return True
+        self._remember(live)
+        holder = _holder(live)
+        if holder not in ("", self._identity) and not self._is_over(live):
+            return False
+        self._remember(await self._kube.update(LEASE, {**live, **self._lease(live, self._identity)}))
+        return True
+
+    def _remember(self, live: Obj) -> None:
+        """When the Lease was last seen to change, on our own clock: the holder's may be wrong."""
+        if self._seen is None or self._seen["spec"] != live["spec"]:
+            self._seen_at_s = self._clock.now()
+        self._seen = live
+
+    def _is_over(self, live: Obj) -> bool:
+        lease_s = float(live["spec"].get("leaseDurationSeconds") or self._terms.lease_s)
+        return self._clock.now() >= self._seen_at_s + lease_s
+
+    def _lease(self, live: Obj, holder: str) -> Obj:
+        now = _micro_time(self._clock.wall())
+        spec = dict(live.get("spec") or {})
+        if spec.get("holderIdentity") != holder:
+            spec["acquireTime"] = now
+            spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + (1 if live and holder else 0)
+        spec |= {"holderIdentity": holder, "renewTime": now, "leaseDurationSeconds": round(self._terms.lease_s)}
+        meta = live.get("metadata") or {"name": self._name, "namespace": self._namespace}
+        return {"apiVersion": LEASE.api_version, "kind": LEASE.kind, "metadata": meta, "spec": spec}
+
+    async def _release(self) -> None:
+        """Let others have it at once, instead of when it runs out."""
+        if self._seen is None or _holder(self._seen) != self._identity:
+            return
+        freed = self._lease(self._seen, "")
+        freed["spec"]["leaseDurationSeconds"] = 1
+        with contextlib.suppress(KubeError, TimeoutError):  # then it runs out
+            async with asyncio.timeout(self._terms.retry_s):
+                await self._kube.update(LEASE, freed)
+        self._seen = None
+
+
+def _holder(lease: Obj) -> str:
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
+
+
+def _micro_time(unix_s: float) -> str:
+    whole = int(unix_s)
+    return f"{rfc3339(whole)[:-1]}.{int((unix_s - whole) * 1_000_000):06d}Z"

@@ -1,0 +1,125 @@
+"""Requests to an API server: JSON out, JSON or a stream in, every failure as a `KubeError`. Knows no kinds."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import orjson
+
+from swell.kube.errors import KubeError, Unavailable, from_status
+
+if TYPE_CHECKING:
+    from kubernetes_asyncio.client import ApiClient
+
+REQUEST_TIMEOUT_S: Final = 60.0
+CONNECT_TIMEOUT_S: Final = 10.0
+LINE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Of a watch; an object is far smaller than this."""
+MESSAGE_CHARACTERS_MAX: Final = 500
+
+JSON: Final = "application/json"
+USER_AGENT: Final = "swell"
+
+
+class Transport:
+    """Requests by path, through a client of kubernetes_asyncio that knows address and credentials."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._host: str = client.configuration.host or ""
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+    ) -> Any:
+        """The decoded answer. Raises a `KubeError`."""
+        async with self.stream(
+            method, path, query=query, body=body, content_type=content_type, accept=accept, timeout_s=REQUEST_TIMEOUT_S
+        ) as response:
+            return _decoded(await response.read())
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        accept: str = JSON,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A successful response whose body is still to be read. Raises a `KubeError`, also for what is read."""
+        headers = {"Accept": accept, "User-Agent": USER_AGENT, "Content-Type": content_type}
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        response: aiohttp.ClientResponse | None = None
+        try:
+            await self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            response = await self._client.rest_client.request(
+                method,
+                self._host + path,
+                query_params=dict(query or {}),
+                headers=headers,
+                body=body,
+                _preload_content=False,
+                _request_timeout=timeout,
+            )
+            if response.status >= 300:
+                raise _refused(response, await response.read())
+            yield response
+        except (aiohttp.ClientError, TimeoutError, ssl.SSLError, OSError) as exc:
+            raise self._unavailable(exc) from exc
+        finally:
+            if response is not None:
+                # After a whole answer the connection is free again; anything else is cut.
+                response.close()
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    def _unavailable(self, error: BaseException) -> Unavailable:
+        what = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+        return Unavailable(503, "ServiceUnavailable", f"the API server {self._host} cannot be reached: {what}")
+
+
+async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The lines of a body as they come in, of any length up to `LINE_BYTES_MAX`; half a line at the end is dropped."""
+    rest = bytearray()
+    async for chunk in response.content.iter_any():
+        start = 0
+        while (end := chunk.find(b"\n", start)) >= 0:
+            yield bytes(rest) + chunk[start:end] if rest else chunk[start:end]
+            rest.clear()
+            start = end + 1
+        rest += chunk[start:]
+        if len(rest) > LINE_BYTES_MAX:
+            raise Unavailable(500, "InternalError", f"a line of more than {LINE_BYTES_MAX} bytes in a watch")
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise Unavailable(500, "InternalError", f"the API server's answer is no JSON: {exc}") from exc
+
+
+def _refused(response: aiohttp.ClientResponse, body: bytes) -> KubeError:
+    """From the `Status` that API servers send, or from what a proxy before them says."""
+    status: Any = None
+    with suppress(orjson.JSONDecodeError):
+        status = orjson.loads(body)
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        text = body.decode(errors="replace").strip()[:MESSAGE_CHARACTERS_MAX]
+        status = {"reason": response.reason or "Unknown", "message": text or response.reason}
+    return from_status({**status, "code": response.status})

@@ -1,0 +1,123 @@
+"""Election over real Leases in virtual time: never two leaders, soon a new one."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from swell.api.kinds import LEASE, Kind
+from swell.api.meta import Obj
+from swell.kube.errors import Unavailable
+from swell.kube.leader import LEASE_S, RENEW_WITHIN_S, RETRY_S, Elector
+from swell.local.apiserver.server import StoreClient
+from swell.testing.clock import ManualClock, settle
+
+
+class Candidate:
+    """One program that wants to lead; its way to the API can be cut."""
+
+    def __init__(self, name: str, kube: StoreClient, clock: ManualClock) -> None:
+        self.leading = False
+        self.cut = False
+        self._kube = kube
+        self._elector = Elector(self, "default", "controller", name, clock)  # type: ignore[arg-type]
+        self._task = asyncio.create_task(self._elector.run(self._lead))
+
+    async def _lead(self) -> None:
+        self.leading = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.leading = False
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Obj:
+        self._check()
+        return await self._kube.get(kind, namespace, name)
+
+    async def create(self, kind: Kind, obj: Obj) -> Obj:
+        self._check()
+        return await self._kube.create(kind, obj)
+
+    async def update(self, kind: Kind, obj: Obj, *, subresource: str = "") -> Obj:
+        self._check()
+        return await self._kube.update(kind, obj)
+
+    def _check(self) -> None:
+        if self.cut:
+            raise Unavailable(503, "ServiceUnavailable", "cut")
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def kill(self) -> None:
+        """It goes without a word."""
+        self.cut = True
+        self._task.cancel()
+
+
+async def test_one_leads_and_when_it_stops_another_takes_over_within_a_retry(
+    store_client: StoreClient, clock: ManualClock
+) -> None:
+    first = Candidate("first", store_client, clock)
+    await settle()
+    second = Candidate("second", store_client, clock)
+    await clock.pass_time(60, step_s=0.5)
+    assert (first.leading, second.leading) == (True, False)
+    await first.stop()
+    await clock.pass_time(RETRY_S, step_s=0.5)
+    assert (first.leading, second.leading) == (False, True)
+    lease = await store_client.get(LEASE, "default", "controller")
+    assert lease["spec"]["holderIdentity"] == "second"
+    assert lease["spec"]["leaseTransitions"] == 1
+    await second.stop()
+
+
+async def test_a_leader_that_dies_is_replaced_once_its_lease_has_run_out(
+    store_client: StoreClient, clock: ManualClock
+) -> None:
+    first = Candidate("first", store_client, clock)
+    await settle()
+    second = Candidate("second", store_client, clock)
+    await settle()
+    first.kill()
+    await clock.pass_time(LEASE_S - 2 * RETRY_S, step_s=0.5)
+    assert not second.leading
+    await clock.pass_time(3 * RETRY_S, step_s=0.5)
+    assert second.leading
+    await second.stop()
+
+
+async def test_a_leader_that_cannot_renew_stops_before_another_starts(
+    store_client: StoreClient, clock: ManualClock
+) -> None:
+    both = [Candidate(name, store_client, clock) for name in ("first", "second")]
+    await settle()
+    leader = next(each for each in both if each.leading)
+    other = next(each for each in both if each is not leader)
+    leader.cut = True
+    changes: list[tuple[float, bool, bool]] = []
+    for _ in range(100):
+        await clock.pass_time(0.25, step_s=0.25)
+        assert not (leader.leading and other.leading)
+        changes.append((clock.now(), leader.leading, other.leading))
+    stopped = next(at_s for at_s, leading, _ in changes if not leading)
+    assert stopped <= RENEW_WITHIN_S + RETRY_S + 0.5
+    assert other.leading
+    leader.cut = False
+    await clock.pass_time(30, step_s=0.5)
+    assert (leader.leading, other.leading) == (False, True)
+    for each in both:
+        await each.stop()
+
+
+async def test_what_the_work_raises_reaches_the_caller(store_client: StoreClient, clock: ManualClock) -> None:
+    async def fail() -> None:
+        raise ValueError("a bug")
+
+    elector = Elector(store_client, "default", "controller", "me", clock)
+    with pytest.raises(ValueError, match="a bug"):
+        await elector.run(fail)
+    assert (await store_client.get(LEASE, "default", "controller"))["spec"]["holderIdentity"] == ""
+    assert clock.pending == 0
