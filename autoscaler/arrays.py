@@ -1,0 +1,90 @@
+"""Arrays with one element per row, and which row belongs to whom. Knows numpy, not scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T", bound=NDArray[Any])
+
+_ROWS_MIN = 16
+
+
+def grown(array: T, rows: int, fill: float) -> T:
+    """`array` with room for at least `rows` in its last axis; new elements hold `fill`.
+
+    Room doubles, so that a row costs a constant amount of copying over its life; with room enough the
+    array itself is returned.
+    """
+    have = array.shape[-1]
+    if have >= rows:
+        return array
+    wide: T = np.full((*array.shape[:-1], max(rows, 2 * have, _ROWS_MIN)), fill, array.dtype)  # type: ignore[assignment]
+    wide[..., :have] = array
+    return wide
+
+
+def rounded_away(values: Floats) -> Floats:
+    """To the nearest integer, halves away from zero: exact, unlike adding a half before cutting."""
+    whole = np.trunc(values)
+    rest = values - whole
+    rounded: Floats = np.where(np.abs(rest) >= 0.5, whole + np.sign(rest), whole)
+    return rounded
+
+
+class RowNumbers(Generic[K]):
+    """Gives each key a row number; numbers that come free are given out again before new ones."""
+
+    def __init__(self) -> None:
+        self._rows: dict[K, int] = {}
+        self._keys: list[K | None] = []
+        self._free: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._rows
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._rows)
+
+    def get(self, key: K) -> int | None:
+        """The row of `key`, or None if it has none."""
+        return self._rows.get(key)
+
+    def key(self, row: int) -> K:
+        """Whose row this is."""
+        found = self._keys[row]
+        assert found is not None, f"row {row} is free"
+        return found
+
+    def take(self, key: K) -> int:
+        """The row of `key`, given out now if it had none."""
+        row = self._rows.get(key)
+        if row is not None:
+            return row
+        if self._free:
+            row = self._free.pop()
+            self._keys[row] = key
+        else:
+            row = len(self._keys)
+            self._keys.append(key)
+        self._rows[key] = row
+        return row
+
+    def release(self, key: K) -> int | None:
+        """Give up the row of `key`; returns it, or None if there was none."""
+        row = self._rows.pop(key, None)
+        if row is not None:
+            self._keys[row] = None
+            self._free.append(row)
+        return row

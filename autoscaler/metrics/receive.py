@@ -1,0 +1,125 @@
+"""The autoscaler's port: activators' reports by websocket, and its answers to probes and people by HTTP.
+
+Knows frames and paths, not revisions' numbers. Source: spec autoscaling 2.3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from swell.api.meta import Key
+from swell.runtime import log
+from swell.runtime.clock import Clock
+from swell.wire.errors import WireError
+from swell.wire.stats import Stat, decode_messages
+
+MESSAGE_BYTES_MAX: Final = 16 * 2**20
+# An activator pings every 3 s; one that says nothing for this long is asked, and then dropped.
+SILENCE_S: Final = 15.0
+CLOSE_S: Final = 5.0
+# Reports come every second: whoever has been connected this long has told what is in use.
+HEARD_S: Final = 2.0
+_KUBELET: Final = "kube-probe/"
+
+Reports = list[tuple[Key, Stat]]
+
+logger = log.get(__name__)
+
+
+class Receiver:
+    """Serves the port. `on_reports` gets each message as it comes in, in the event loop.
+
+    `answer(path)` is the JSON document that a GET of that path gets; `KeyError`: there is none.
+    """
+
+    def __init__(self, clock: Clock, on_reports: Callable[[Reports], object], answer: Callable[[str], Any]) -> None:
+        self._clock = clock
+        self._on_reports = on_reports
+        self._answer = answer
+        self._activators: dict[web.WebSocketResponse, float] = {}
+        self._runner: web.AppRunner | None = None
+        self._closing = False
+        self.port = 0
+        self.undecodable = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether any activator is there, to report and to take requests."""
+        return bool(self._activators)
+
+    @property
+    def hears(self) -> bool:
+        """Whether silence about a revision means that nothing is asked of it."""
+        heard_s = self._clock.now() - HEARD_S
+        return any(since_s <= heard_s for since_s in self._activators.values())
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; `port` 0 takes a free one. Raises OSError if it is taken."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self._serve)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=CLOSE_S)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Tell every activator to come back (close code 1012), and stop listening."""
+        self._closing = True
+        closing = [
+            socket.close(code=WSCloseCode.SERVICE_RESTART, message=b"the autoscaler restarts")
+            for socket in self._activators
+        ]
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*closing, return_exceptions=True)
+        except TimeoutError:
+            logger.warning("activators did not answer the close", connections=len(self._activators))
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        """A websocket on any path; for all else see the class."""
+        if request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._take_reports(request)
+        if request.headers.get("User-Agent", "").startswith(_KUBELET) or request.path == "/healthz":
+            return web.Response(text="ok\n")
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, text="this port is read with GET\n", headers={"Allow": "GET, HEAD"})
+        try:
+            return _document(self._answer(request.path))
+        except KeyError:
+            return web.Response(status=404, text=f"there is no {request.path} here; there is /decisions\n")
+
+    async def _take_reports(self, request: web.Request) -> web.StreamResponse:
+        if self._closing:
+            return web.Response(status=503, text="the autoscaler is shutting down\n")
+        socket = web.WebSocketResponse(heartbeat=SILENCE_S, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
+        await socket.prepare(request)
+        self._activators[socket] = self._clock.now()
+        logger.info("an activator connected", peer=request.remote, connections=len(self._activators))
+        try:
+            async for frame in socket:
+                if frame.type is WSMsgType.BINARY:
+                    self._take(frame.data, request.remote)
+        finally:
+            del self._activators[socket]
+            logger.info("an activator left", peer=request.remote, connections=len(self._activators))
+        return socket
+
+    def _take(self, data: bytes, peer: str | None) -> None:
+        try:
+            messages = decode_messages(data)
+        except WireError as exc:
+            self.undecodable += 1
+            logger.warning("a report cannot be read", peer=peer, bytes=len(data), error=str(exc))
+            return
+        self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in messages])
+
+
+def _document(found: Any) -> web.Response:
+    return web.Response(text=json.dumps(found), content_type="application/json")

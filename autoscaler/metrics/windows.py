@@ -1,0 +1,202 @@
+"""Averages over the last seconds: one-second buckets, one row per window, all rows at once.
+
+Equal to the reference's buckets number for number: running totals, not sums made anew, because their
+rounding residue decides whether a pod more is asked for. Source: spec autoscaling 2.5 and 2.6. Knows
+no clock; times are unix seconds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from autoscaler.arena import Arena
+from autoscaler.arrays import Bools, Floats, Ints, grown, rounded_away
+
+_NO_START: Final = 2**62
+"""The first slot of a window whose history has no start: later than any."""
+_DECAY_MIN: Final = 0.2
+_REST: Final = 0.0001
+"""What the oldest slot of a weighted window weighs, as a share of the newest."""
+
+
+def decay(length: int) -> float:
+    """The weight of the newest of `length` slots in a weighted average (spec autoscaling 2.6)."""
+    return max(_DECAY_MIN, 1.0 - math.pow(_REST, 1.0 / length))
+
+
+class Windows:
+    """Sums of samples by slot, each row over its own window length. `rows` never repeat in one call."""
+
+    def __init__(self, granularity_s: float = 1.0) -> None:
+        self._granularity_s = float(granularity_s)  # times of never-written windows would overflow an integer
+        self._arena = Arena()
+        self._window_s: Floats = np.zeros(0)
+        self._first: Ints = np.zeros(0, np.int64)
+        self._total: Floats = np.zeros(0)
+        self._decay: Floats = np.zeros(0)
+
+    def open(self, row: int, window_s: float, *, weighted: bool = False) -> None:
+        """Begin an empty window on a row that has none; the kind of average is fixed from now on."""
+        length = self._slots(window_s)
+        self._arena.open(row, length)
+        self._window_s = grown(self._window_s, row + 1, 0.0)
+        self._first = grown(self._first, row + 1, _NO_START)
+        self._total = grown(self._total, row + 1, 0.0)
+        self._decay = grown(self._decay, row + 1, 0.0)
+        self._window_s[row] = window_s
+        self._first[row] = _NO_START
+        self._total[row] = 0.0
+        self._decay[row] = decay(length) if weighted else 0.0
+
+    def close(self, row: int) -> None:
+        """Forget a row's window."""
+        self._arena.close(row)
+
+    def resize(self, row: int, window_s: float, now_s: float) -> None:
+        """Change a window's length; the newest slots that fit are kept if there are any that count.
+
+        History then starts one old window ago, even where it was younger: as the reference has it.
+        """
+        if window_s == self._window_s[row]:
+            return
+        arena = self._arena
+        newest, old = int(arena.newest[row]), arena.ring(row).copy()
+        keeps = not self.empty(np.array([row]), now_s)[0]
+        arena.close(row)
+        arena.open(row, self._slots(window_s))
+        arena.newest[row] = newest
+        self._window_s[row] = window_s
+        self._total[row] = 0.0
+        self._first[row] = newest - (len(old) - 1) if keeps else _NO_START
+        if self._decay[row]:
+            self._decay[row] = decay(int(arena.length[row]))
+        if keeps:
+            self._keep(row, old, newest)
+
+    def record(self, rows: Ints, times_s: Floats, values: Floats) -> None:
+        """Add one sample to each row, at its own time; what is older than the window is dropped."""
+        arena = self._arena
+        slots = self._slot(times_s)
+        ahead = (slots - arena.newest[rows]) * self._granularity_s
+        wiped = ahead >= self._window_s[rows]
+        if wiped.any():
+            arena.wipe(rows[wiped], slots[wiped])
+            self._total[rows[wiped]] = 0.0
+            self._first[rows[wiped]] = slots[wiped]
+        later = (ahead > 0) & ~wiped
+        if later.any():
+            self._advance(rows[later], slots[later])
+        taken = ahead > -self._window_s[rows]
+        moved = taken & (ahead != 0)
+        starts = rows[moved]
+        self._first[starts] = np.minimum(self._first[starts], slots[moved])
+        if not taken.all():
+            rows, slots, values = rows[taken], slots[taken], values[taken]
+        arena.values[arena.at(rows, slots)] += values
+        self._total[rows] += values
+
+    def averages(self, rows: Ints, now_s: float) -> Floats:
+        """The average of each row as seen at `now_s`; 0 for a window without data."""
+        passed = self._passed(rows, now_s)
+        found = np.zeros(len(rows))
+        alive = (passed <= 0) | (passed * self._granularity_s < self._window_s[rows])
+        weighted = self._decay[rows] > 0
+        linear = np.flatnonzero(alive & ~weighted)
+        if len(linear):
+            found[linear] = self._linear(rows[linear], np.maximum(passed[linear], 0))
+        for index in np.flatnonzero(alive & weighted):
+            found[index] = self._weighted(int(rows[index]), max(int(passed[index]), 0))
+        return found
+
+    def empty(self, rows: Ints, now_s: float) -> Bools:
+        """Whether each row is without data at `now_s`: nothing for longer than its window."""
+        empty: Bools = self._passed(rows, now_s) * self._granularity_s > self._window_s[rows]
+        return empty
+
+    def _slots(self, window_s: float) -> int:
+        return math.ceil(window_s / self._granularity_s)
+
+    def _slot(self, times_s: Floats) -> Ints:
+        slots: Ints = np.floor(times_s / self._granularity_s).astype(np.int64)
+        return slots
+
+    def _passed(self, rows: Ints, now_s: float) -> Ints:
+        """Slots between the newest one and now."""
+        passed: Ints = math.floor(now_s / self._granularity_s) - self._arena.newest[rows]
+        return passed
+
+    def _advance(self, rows: Ints, slots: Ints) -> None:
+        """Take what the slots held one lap ago out of the totals, oldest first."""
+        arena = self._arena
+        for reached, cleared in arena.advance(rows, slots):
+            where = arena.at(reached, cleared)
+            self._total[reached] -= arena.values[where]
+            arena.values[where] = 0.0
+
+    def _linear(self, rows: Ints, passed: Ints) -> Floats:
+        """Total without the slots that have slid out, over the seconds that history covers; 6 decimals."""
+        arena = self._arena
+        totals = self._total[rows].copy()
+        for step in range(1, int(passed.max()) + 1):
+            out = passed >= step
+            slid = rows[out]
+            totals[out] -= arena.values[arena.at(slid, arena.newest[slid] + step)]
+        first = self._first[rows]
+        lengths = arena.length[rows]
+        spans = np.where(first == _NO_START, lengths, arena.newest[rows] - first + 1)
+        return rounded_away(totals / np.minimum(spans, lengths - passed) * 1e6) / 1e6
+
+    def _weighted(self, row: int, passed: int) -> float:
+        """Slots weighted by age, the weights not normalised: a young window reads low."""
+        newest, share = int(self._arena.newest[row]), float(self._decay[row])
+        slots = newest - np.arange(self._arena.length[row] - passed)
+        weights = share * (1.0 - share) ** (newest - slots + passed)
+        return float(np.dot(self._arena.ring(row)[slots % self._arena.length[row]], weights))
+
+    def _keep(self, row: int, old: Floats, newest: int) -> None:
+        """Copy the newest slots of the old ring, and total them from the newest to the oldest."""
+        ring = self._arena.ring(row)
+        total = 0.0
+        for slot in range(newest, newest - min(len(old), len(ring)), -1):
+            value = float(old[slot % len(old)])
+            ring[slot % len(ring)] = value
+            total += value
+        self._total[row] = total
+
+
+class MaxWindows:
+    """The largest value of the last slots, by row: what a scale-down delay holds on to (spec 3.1, step 8)."""
+
+    def __init__(self, granularity_s: float = 2.0) -> None:
+        self._granularity_s = granularity_s
+        self._arena = Arena()
+
+    def open(self, row: int, window_s: float) -> None:
+        """Begin an empty window on a row that has none."""
+        self._arena.open(row, math.ceil(window_s / self._granularity_s))
+
+    def close(self, row: int) -> None:
+        """Forget a row's window."""
+        self._arena.close(row)
+
+    def record(self, rows: Ints, times_s: Floats, values: Floats) -> None:
+        """Note one value of 0 or more per row; `rows` do not repeat. Values of one slot: the largest counts."""
+        arena = self._arena
+        slots = np.floor(np.floor(times_s) / self._granularity_s).astype(np.int64)
+        ahead = slots - arena.newest[rows]
+        lengths = arena.length[rows]
+        wiped = ahead >= lengths
+        arena.wipe(rows[wiped], slots[wiped])
+        later = (ahead > 0) & ~wiped
+        for reached, cleared in arena.advance(rows[later], slots[later]):
+            arena.values[arena.at(reached, cleared)] = 0.0
+        taken = ahead > -lengths
+        where = arena.at(rows[taken], slots[taken])
+        arena.values[where] = np.maximum(arena.values[where], values[taken])
+
+    def maxima(self, rows: Ints) -> Floats:
+        """The largest value in each row's window, which ends at its latest record; 0 before the first."""
+        return self._arena.maxima(rows) if len(rows) else np.zeros(0)

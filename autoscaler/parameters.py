@@ -1,0 +1,114 @@
+"""A PodAutoscaler's annotations and the ConfigMap, as the numbers that decisions go by.
+
+Pure. Knows the objects and the settings, not what is going on. Source: spec autoscaling 1.3 to 1.5, 4.1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from autoscaler.decision.bounds import ScaleRules
+from autoscaler.decision.rows import Target
+from autoscaler.metrics.collector import Collection
+from swell.api.autoscaling import UNREACHABLE, Annotations, PodAutoscaler
+from swell.api.labels import METRIC_CONCURRENCY, METRIC_RPS
+from swell.config.autoscaler import TARGET_MIN, AutoscalerConfig
+
+N = TypeVar("N", int, float)
+
+RPS_UTILIZATION: Final = 0.7
+UNLIMITED_BURST: Final = -1.0
+# A start may take this much longer than the Deployment's own deadline (spec autoscaling 0).
+ACTIVATION_MARGIN_S: Final = 30.0
+_SECOND_NS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All that one revision's scaling goes by. `delay_s`, the scale-down delay, counts at creation only."""
+
+    target: Target
+    collection: Collection
+    rules: ScaleRules
+    rps: bool
+    delay_s: float
+
+
+def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s: float) -> Parameters:
+    """What applies to this PodAutoscaler: its annotations where they parse, else the ConfigMap.
+
+    `progress_deadline_s` is the cluster's; the PodAutoscaler may have its own.
+    """
+    notes = pa.annotations
+    metric = notes.metric() or METRIC_CONCURRENCY
+    per_pod, capacity = resolve_target(notes, metric, pa.container_concurrency, config)
+    window_s = _either(notes.window_s(), config.stable_window_s)
+    burst = _either(notes.target_burst_capacity(), config.target_burst_capacity)
+    reachable = pa.reachability != UNREACHABLE
+    threshold = _either(notes.panic_threshold_percentage(), config.panic_threshold_percentage)
+    target = Target(
+        per_pod=per_pod,
+        capacity=capacity,
+        burst_capacity=burst,
+        activator_capacity=config.activator_capacity,
+        panic_threshold=threshold / 100.0,
+        up_rate_max=config.max_scale_up_rate,
+        down_rate_max=config.max_scale_down_rate,
+        stable_window_s=window_s,
+        reachable=reachable,
+        activation_pods=notes.activation_scale() or 0,
+    )
+    panic_s = panic_window_s(window_s, _either(notes.panic_window_percentage(), config.panic_window_percentage))
+    # All requests pass the front door and are counted there: no report means no request.
+    collection = Collection(window_s, panic_s, scraped=False, weighted=notes.aggregation() == "weighted-exponential")
+    rules = ScaleRules(
+        least=_either(notes.min_scale(), config.min_scale) if reachable else 0,
+        most=_either(notes.max_scale(), config.max_scale),
+        initial=initial_scale(notes, config),
+        reachable=reachable,
+        scale_to_zero=config.enable_scale_to_zero,
+        stable_window_s=window_s,
+        grace_s=config.scale_to_zero_grace_period_s,
+        retention_s=_either(notes.pod_retention_s(), config.pod_retention_s),
+        activation_timeout_s=_either(notes.progress_deadline_s(), progress_deadline_s) + ACTIVATION_MARGIN_S,
+        always_buffered=burst == UNLIMITED_BURST,
+    )
+    delay_s = _either(notes.scale_down_delay_s(), config.scale_down_delay_s)
+    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s)
+
+
+def resolve_target(
+    notes: Annotations, metric: str, container_concurrency: int, config: AutoscalerConfig
+) -> tuple[float, float]:
+    """What one pod should carry, utilization in it, and what it can carry at most (spec autoscaling 1.4)."""
+    if metric == METRIC_RPS:
+        capacity, utilization = config.rps_target, RPS_UTILIZATION
+    else:
+        capacity, utilization = float(container_concurrency or config.concurrency_target), config.target_utilization
+    target = notes.target()
+    if target is not None:
+        limited = metric == METRIC_CONCURRENCY and container_concurrency
+        capacity = min(target, float(container_concurrency)) if limited else target
+    percentage = notes.target_utilization_percentage()
+    if percentage is not None:
+        utilization = percentage / 100.0
+    return max(TARGET_MIN, capacity * utilization), capacity
+
+
+def panic_window_s(stable_window_s: float, percentage: float) -> float:
+    """Whole seconds, halves away from zero, at least 1 (spec autoscaling 1.5)."""
+    part_ns = int(stable_window_s * _SECOND_NS * percentage / 100.0)
+    return float(max(1, (part_ns + _SECOND_NS // 2) // _SECOND_NS))
+
+
+def initial_scale(notes: Annotations, config: AutoscalerConfig) -> int:
+    """The annotation, unless it is an initial 0 that the cluster does not allow; else the ConfigMap's."""
+    wanted = notes.initial_scale()
+    if wanted is None or (wanted == 0 and not config.allow_zero_initial_scale):
+        return config.initial_scale
+    return wanted
+
+
+def _either(annotation: N | None, default: N) -> N:
+    return default if annotation is None else annotation

@@ -1,0 +1,90 @@
+"""How many pods each revision has, by state: kept up to date event by event, read in one look-up.
+
+Knows pods as JSON; lists nothing. Source: spec autoscaling 4.2 (pod counts).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from swell.api import labels
+from swell.api.meta import Key, Obj
+
+
+class State(Enum):
+    """Where a pod stands, as far as scaling goes."""
+
+    PENDING = "pending"
+    NOT_READY = "not_ready"
+    READY = "ready"
+    TERMINATING = "terminating"
+
+
+class Owner(NamedTuple):
+    """Whose pod it is. The uid tells a revision from an earlier one of that name; "" if it is not told."""
+
+    revision: Key
+    uid: str
+
+
+def owner_of(obj: Obj) -> Owner | None:
+    """The revision that an object is labelled with; None without that label."""
+    meta = obj["metadata"]
+    found = meta.get("labels") or {}
+    name = found.get(labels.REVISION)
+    return Owner(Key(meta["namespace"], name), found.get(labels.REVISION_UID, "")) if name else None
+
+
+def state_of(pod: Obj) -> State | None:
+    """The state that counts; None for a pod that has ended."""
+    status = pod.get("status") or {}
+    phase = status.get("phase")
+    if phase == "Pending":
+        return State.PENDING
+    if phase != "Running":
+        return None
+    if pod["metadata"].get("deletionTimestamp"):
+        return State.TERMINATING
+    ready = any(
+        condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ()
+    )
+    return State.READY if ready else State.NOT_READY
+
+
+class PodCounts:
+    """Counts of pods. A revision without pods takes no memory."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Owner, dict[State, int]] = {}
+
+    def changed(self, old: Obj | None, new: Obj | None) -> set[Owner]:
+        """Take in one event of a pod; returns the revisions whose counts it has changed."""
+        before, after = _counted(old), _counted(new)
+        if before == after:
+            return set()
+        for counted, change in ((before, -1), (after, +1)):
+            if counted is not None:
+                self._add(*counted, change)
+        return {counted[0] for counted in (before, after) if counted is not None}
+
+    def ready(self, owner: Owner) -> int:
+        """Pods that run, are ready and stay."""
+        return self.count(owner, State.READY)
+
+    def count(self, owner: Owner, state: State) -> int:
+        """Pods in one state."""
+        return self._counts.get(owner, {}).get(state, 0)
+
+    def _add(self, owner: Owner, state: State, change: int) -> None:
+        counts = self._counts.setdefault(owner, {})
+        counts[state] = counts.get(state, 0) + change
+        if not any(counts.values()):
+            del self._counts[owner]
+
+
+def _counted(pod: Obj | None) -> tuple[Owner, State] | None:
+    if pod is None:
+        return None
+    owner, state = owner_of(pod), state_of(pod)
+    return None if owner is None or state is None else (owner, state)

@@ -1,0 +1,203 @@
+"""The autoscaler as a program: caches, its port and its timers put together, and taken apart in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from autoscaler.ledger import Ledger
+from autoscaler.metrics.receive import Receiver, Reports
+from autoscaler.podautoscaler import PodAutoscalers
+from autoscaler.pods import PodCounts, owner_of
+from autoscaler.revisions import Revisions, Ticked
+from autoscaler.scale import Scaler
+from autoscaler.settings import Settings
+from autoscaler.ticker import Ticker
+from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, POD, POD_AUTOSCALER
+from swell.api.labels import REVISION
+from swell.api.meta import Key, Obj, key_of
+from swell.config import autoscaler, deployment
+from swell.kube.client import KubeClient
+from swell.kube.controller import Controller
+from swell.kube.informer import Informer
+from swell.kube.leader import Elector
+from swell.runtime import log
+from swell.runtime.clock import Clock
+from swell.runtime.errors import SettingsError
+from swell.runtime.tasks import Daemons
+
+__all__ = ["Autoscaler", "Settings", "run"]
+
+LEASE: Final = "autoscaler"
+WORKERS: Final = 4
+
+logger = log.get(__name__)
+
+
+async def run(
+    settings: Settings,
+    kube: KubeClient,
+    clock: Clock,
+    stop: asyncio.Event,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until `stop` is set. `ready` is called with the port that listens once it does.
+
+    With leader election nothing is served, and nothing decided, while another autoscaler leads. Raises what
+    a background task died of, or what kept it from starting.
+    """
+
+    async def serve() -> None:
+        program = Autoscaler(settings, kube, clock)
+        try:
+            await program.start()
+            if ready is not None:
+                ready(program.port)
+            raise await program.failed()
+        finally:
+            await program.close()
+
+    work = asyncio.ensure_future(_elected(settings, kube, clock, serve) if settings.leader_election else serve())
+    stopped = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        work.cancel()
+        stopped.cancel()
+        await asyncio.gather(work, stopped, return_exceptions=True)
+
+
+async def _elected(settings: Settings, kube: KubeClient, clock: Clock, serve: Callable[[], Any]) -> None:
+    await Elector(kube, settings.system_namespace, LEASE, settings.pod_name, clock).run(serve)
+
+
+class Autoscaler:
+    """All parts of one autoscaler. `start`, then `failed`, then `close`."""
+
+    def __init__(self, settings: Settings, kube: KubeClient, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._daemons = Daemons()
+        self.revisions = Revisions()
+        self.ledger = Ledger()
+        self._pods = PodCounts()
+        self.scaler = Scaler(kube, clock, self._scaled)
+        self._owners: dict[Key, Key] = {}
+        self.podautoscalers = PodAutoscalers(
+            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
+        )
+        self.receiver = Receiver(clock, self._reported, self._answer)
+        self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
+        self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
+        self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
+        self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
+        self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
+        self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
+        self._configs.add_handler(self._config_changed)
+        self._deployments.add_handler(self._deployment_changed)
+        self._revision_pods.add_handler(self._pod_changed)
+        self._autoscalers.add_handler(self._autoscaler_changed)
+
+    @property
+    def port(self) -> int:
+        return self.receiver.port
+
+    async def start(self) -> None:
+        """Fill the caches, then listen: a report must not meet an autoscaler that does not know its revision.
+
+        Settings, Deployments and pods come before the PodAutoscalers that they matter to.
+        """
+        for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
+            await informer.start()
+        self._daemons.spawn(self._controller.run(), "podautoscaler controller")
+        await self.receiver.start(self._settings.listen_ip, self._settings.port)
+        logger.info("serving", port=self.port, revisions=len(self.revisions))
+
+    async def failed(self) -> BaseException:
+        """The exception of the first background task that dies; may wait for ever."""
+        return await self._daemons.wait_failed()
+
+    async def close(self) -> None:
+        """Send the activators away, then stop everything."""
+        await self.receiver.close()
+        self.ticker.close()
+        for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs):
+            await informer.close()
+        await self._daemons.close()
+        await self.scaler.close()
+
+    def _reported(self, reports: Reports) -> None:
+        """A cold start runs through here: report, decision and replicas, without a queue in between."""
+        for ticked in self.revisions.receive(reports, self._clock.wall()):
+            self._decided(ticked)
+        self.ticker.wake()
+
+    def _decided(self, ticked: Ticked) -> None:
+        self.ledger.decided(ticked, self._clock.wall())
+        for key in ticked.changed():
+            self.podautoscalers.act(key)
+            self._controller.enqueue(key)
+
+    def _scaled(self, target: Key, before: int, after: int) -> None:
+        self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())
+
+    def _config_changed(self, old: Obj | None, new: Obj | None) -> None:
+        obj = new if new is not None else old
+        assert obj is not None
+        if key_of(obj).name not in (autoscaler.NAME, deployment.NAME):
+            return
+        try:
+            config = autoscaler.parse(self._data(autoscaler.NAME))
+            deadline_s = float(deployment.parse(self._data(deployment.NAME)).progress_deadline_s)
+        except SettingsError as exc:
+            logger.error("the settings stay as they were", error=str(exc))
+            return
+        self._enqueue(self.podautoscalers.configure(config, deadline_s))
+
+    def _data(self, name: str) -> dict[str, str]:
+        found = self._configs.get(self._settings.system_namespace, name)
+        return (found or {}).get("data") or {}
+
+    def _deployment_changed(self, old: Obj | None, new: Obj | None) -> None:
+        self.scaler.changed(old, new)
+        obj = new if new is not None else old
+        owner = owner_of(obj) if obj is not None else None
+        if obj is None or owner is None:
+            return
+        if new is None:
+            self._owners.pop(key_of(obj), None)
+            return
+        self._owners[key_of(obj)] = owner.revision
+        if old is None or old["spec"].get("replicas") != new["spec"].get("replicas"):
+            self._enqueue([owner.revision])
+
+    def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
+        for owner in self._pods.changed(old, new):
+            self.podautoscalers.pods_changed(owner)
+            self._enqueue([owner.revision])
+
+    def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
+        self.podautoscalers.changed(old, new)
+        obj = new if new is not None else old
+        assert obj is not None
+        if new is None:
+            self.ledger.forget(key_of(obj))
+        self._enqueue([key_of(obj)])
+
+    def _enqueue(self, keys: Iterable[Key]) -> None:
+        for key in keys:
+            if key in self.podautoscalers:
+                self._controller.enqueue(key)
+        self.ticker.wake()
+
+    def _answer(self, path: str) -> Any:
+        """GET /decisions: the last numbers of all; /decisions/NAMESPACE/NAME: what happened to one."""
+        match path.strip("/").split("/"):
+            case ["decisions"]:
+                return self.revisions.describe(self._clock.wall())
+            case ["decisions", namespace, name] if Key(namespace, name) in self.podautoscalers:
+                return self.ledger.of(Key(namespace, name))
+        raise KeyError(path)

@@ -1,0 +1,126 @@
+"""Writes replicas into Deployments: always the latest wish, one write at a time for each.
+
+Knows numbers of replicas, not why they are wanted. Callers say what they want and go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from swell.api.kinds import DEPLOYMENT
+from swell.api.meta import Key, Obj, key_of
+from swell.kube.backoff import backoff_s
+from swell.kube.client import KubeClient
+from swell.kube.errors import Conflict, KubeError, NotFound
+from swell.runtime import log
+from swell.runtime.clock import Clock
+
+RETRY_FIRST_S: Final = 0.02
+RETRY_LAST_S: Final = 10.0
+
+logger = log.get(__name__)
+
+
+class Scaler:
+    """The replicas of every Deployment that is scaled, as they are and as they should be.
+
+    `on_scaled(deployment, before, after)` is called after each write.
+    """
+
+    def __init__(self, kube: KubeClient, clock: Clock, on_scaled: Callable[[Key, int, int], object]) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._on_scaled = on_scaled
+        self._deployments: dict[Key, _Deployment] = {}
+
+    def changed(self, old: Obj | None, new: Obj | None) -> None:
+        """Take in one event of a Deployment. One that is older than our own last write tells nothing."""
+        obj = new if new is not None else old
+        assert obj is not None
+        if new is None:
+            self._forget(key_of(obj))
+            return
+        known = self._deployments.setdefault(key_of(new), _Deployment())
+        known.see(new)
+
+    def replicas(self, deployment: Key) -> int | None:
+        """What the Deployment asks for; None if there is no such Deployment."""
+        known = self._deployments.get(deployment)
+        return None if known is None else known.replicas
+
+    def want(self, deployment: Key, replicas: int) -> None:
+        """Have the Deployment ask for so many replicas. The write starts at once, or follows the one under way.
+
+        Nothing happens without the Deployment: ask again when there is one.
+        """
+        known = self._deployments.get(deployment)
+        if known is None:
+            return
+        known.wanted = replicas
+        if known.writing is None and known.replicas != replicas:
+            known.writing = asyncio.create_task(self._write(deployment, known), name=f"scale {deployment}")
+
+    async def close(self) -> None:
+        """Stop writing; what was not written yet is for whoever comes next."""
+        tasks = [known.writing for known in self._deployments.values() if known.writing is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _forget(self, deployment: Key) -> None:
+        known = self._deployments.pop(deployment, None)
+        if known is not None and known.writing is not None:
+            known.writing.cancel()
+
+    async def _write(self, deployment: Key, known: _Deployment) -> None:
+        """Until the Deployment is as wanted, or gone."""
+        failures = 0
+        try:
+            while known.replicas != known.wanted:
+                try:
+                    await self._patch(deployment, known)
+                    failures = 0
+                except NotFound:
+                    return  # its deletion is on the way to us
+                except KubeError as exc:
+                    failures += 1
+                    tell = logger.debug if isinstance(exc, Conflict) else logger.warning
+                    tell("cannot scale, trying again", deployment=deployment, to=known.wanted, error=exc.message)
+                    await self._clock.sleep(backoff_s(failures, RETRY_FIRST_S, RETRY_LAST_S))
+        finally:
+            known.writing = None
+
+    async def _patch(self, deployment: Key, known: _Deployment) -> None:
+        before, wanted = known.replicas, known.wanted
+        patch = {"spec": {"replicas": wanted}}
+        scale = await self._kube.patch(DEPLOYMENT, *deployment, patch, subresource="scale")
+        known.see(scale)
+        # The answer is what counts now, whatever versions may look like.
+        known.replicas = wanted
+        logger.info("scaled", deployment=deployment, before=before, after=wanted)
+        self._on_scaled(deployment, before, wanted)
+
+
+class _Deployment:
+    """What is known of one Deployment's replicas."""
+
+    __slots__ = ("replicas", "version", "wanted", "writing")
+
+    def __init__(self) -> None:
+        self.replicas = 1
+        self.version = 0
+        self.wanted = 1
+        self.writing: asyncio.Task[None] | None = None
+
+    def see(self, obj: Obj) -> None:
+        """Take the replicas of a Deployment or its Scale, unless something newer was seen."""
+        version = obj["metadata"].get("resourceVersion", "")
+        number = int(version) if version.isdigit() else self.version
+        if number < self.version:
+            return
+        self.version = number
+        found = (obj.get("spec") or {}).get("replicas")
+        # Absent means one in a Deployment, and none in a Scale, which leaves zeros out.
+        self.replicas = (0 if obj.get("kind") == "Scale" else 1) if found is None else found

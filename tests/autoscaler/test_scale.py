@@ -1,0 +1,123 @@
+"""Replicas on their way into Deployments: the latest wish, one write at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from autoscaler.scale import Scaler
+from swell.api.kinds import DEPLOYMENT
+from swell.api.meta import Key, Obj
+from swell.kube.errors import NotFound
+from swell.testing.clock import ManualClock, settle
+
+HELLO = Key("default", "hello-deployment")
+
+
+class Kube:
+    """Takes scale writes, one at a time once `hold` is set; answers as an API server does."""
+
+    def __init__(self) -> None:
+        self.version = 10
+        self.written: list[int] = []
+        self.pending: list[asyncio.Event] = []
+        self.hold = False
+        self.gone = False
+
+    async def patch(self, kind: Any, namespace: str, name: str, patch: Obj, *, subresource: str) -> Obj:
+        assert (kind, namespace, name, subresource) == (DEPLOYMENT, *HELLO, "scale")
+        if self.hold:
+            self.pending.append(asyncio.Event())
+            await self.pending[-1].wait()
+        if self.gone:
+            raise NotFound(404, "NotFound", "gone")
+        self.version += 1
+        replicas = patch["spec"]["replicas"]
+        self.written.append(replicas)
+        spec = {"replicas": replicas} if replicas else {}
+        return {"kind": "Scale", "metadata": {"resourceVersion": str(self.version)}, "spec": spec}
+
+
+class World:
+    def __init__(self) -> None:
+        self.kube = Kube()
+        self.told: list[tuple[int, int]] = []
+        self.scaler = Scaler(self.kube, ManualClock(), lambda _, *change: self.told.append(change))  # type: ignore[arg-type]
+
+    def see(self, replicas: int, version: int = 1) -> None:
+        self.scaler.changed(None, deployment(replicas, version))
+
+
+def deployment(replicas: int, version: int = 1) -> Obj:
+    meta = {"namespace": "default", "name": HELLO.name, "resourceVersion": str(version)}
+    return {"kind": "Deployment", "metadata": meta, "spec": {"replicas": replicas}}
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize(("replicas", "written"), [(1, []), (10, [1])])
+async def test_case_67_only_a_difference_is_written(world: World, replicas: int, written: list[int]) -> None:
+    world.see(replicas)
+    world.scaler.want(HELLO, 1)
+    await settle()
+    assert (world.kube.written, world.scaler.replicas(HELLO)) == (written, 1)
+
+
+async def test_wishes_made_during_a_write_become_one_write(world: World) -> None:
+    world.see(0)
+    world.kube.hold = True
+    for replicas in (1, 2, 3, 7):
+        world.scaler.want(HELLO, replicas)
+        await settle()
+    world.kube.hold = False
+    world.kube.pending[0].set()
+    await settle()
+    assert world.kube.written == [1, 7]
+
+
+async def test_a_wish_that_returns_to_what_is_writes_the_way_back(world: World) -> None:
+    world.see(1)
+    world.kube.hold = True
+    world.scaler.want(HELLO, 0)
+    await settle()
+    world.scaler.want(HELLO, 1)
+    world.kube.hold = False
+    world.kube.pending[0].set()
+    await settle()
+    assert (world.kube.written, world.scaler.replicas(HELLO)) == ([0, 1], 1)
+    assert world.told == [(1, 0), (0, 1)]
+
+
+async def test_an_event_from_before_our_own_write_tells_nothing(world: World) -> None:
+    world.see(0)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    world.see(0, version=5)
+    assert world.scaler.replicas(HELLO) == 3
+    world.see(1, version=50)
+    assert world.scaler.replicas(HELLO) == 1
+
+
+async def test_a_deployment_that_is_gone_is_left_alone(world: World) -> None:
+    world.scaler.want(HELLO, 1)
+    assert world.scaler.replicas(HELLO) is None
+    world.see(0)
+    world.kube.gone = True
+    world.scaler.want(HELLO, 1)
+    await settle()
+    world.scaler.changed(deployment(0), None)
+    assert (world.scaler.replicas(HELLO), world.kube.written) == (None, [])
+
+
+async def test_a_close_ends_a_write_that_gets_no_answer(world: World) -> None:
+    world.see(0)
+    world.kube.hold = True
+    world.scaler.want(HELLO, 1)
+    await settle()
+    await world.scaler.close()
+    assert world.kube.written == []
