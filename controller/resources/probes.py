@@ -1,0 +1,73 @@
+"""Who runs which probe of a container: the kubelet, or the queue-proxy on its behalf (spec dataplane 3.7). Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from swell.api.meta import Obj
+
+HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc")
+_LOOPBACK: Final = "127.0.0.1"
+
+
+def for_kubelet(container: Obj, port: int | None) -> Obj:
+    """The probes that stay on the container; `port` is the app's port, None for a container that does not serve.
+
+    Readiness by network is the queue-proxy's business. Other probes without a port of their own get the app's;
+    liveness gets it in any case, because the queue-proxy's ports are nobody's to probe.
+    """
+    probes: Obj = {}
+    readiness = container.get("readinessProbe") or {}
+    if "exec" in readiness:
+        probes["readinessProbe"] = readiness
+    for name in ("livenessProbe", "startupProbe"):
+        if probe := container.get(name):
+            probes[name] = probe if port is None else _at_port(probe, port, force=name == "livenessProbe")
+    return probes
+
+
+def for_queue_proxy(probe: Obj | None, port: int) -> str:
+    """SERVING_READINESS_PROBE: JSON of the app's readiness probe as the queue-proxy runs it; "" without one."""
+    if not probe:
+        return ""
+    rest = {key: value for key, value in probe.items() if key not in HANDLERS}
+    if (rest.get("periodSeconds") or 0) > 0 and (rest.get("timeoutSeconds") or 0) < 1:
+        rest["timeoutSeconds"] = 1
+    return orjson.dumps({**rest, **_handler(probe, port)}, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def of_queue_proxy(probe: Obj | None, port: int) -> Obj | None:
+    """The readiness probe on the queue-proxy itself: the app's timings, and a question to the queue-proxy."""
+    if not probe:
+        return None
+    rest = {key: value for key, value in probe.items() if key not in HANDLERS}
+    headers = [{"name": "K-Network-Probe", "value": "queue"}]
+    return {**rest, "httpGet": {"port": port, "httpHeaders": headers}}
+
+
+def _handler(probe: Obj, port: int) -> Obj:
+    if "httpGet" in probe:
+        get = probe["httpGet"] or {}
+        scheme = get.get("scheme") or "HTTP"
+        return {"httpGet": {**get, "host": _LOOPBACK, "port": _number(get.get("port"), port), "scheme": scheme}}
+    if "grpc" in probe:
+        grpc = probe["grpc"] or {}
+        return {"grpc": {**grpc, "port": _number(grpc.get("port"), port)}}
+    tcp = probe.get("tcpSocket") or {}
+    return {"tcpSocket": {**tcp, "host": _LOOPBACK, "port": _number(tcp.get("port"), port)}}
+
+
+def _number(port: object, default: int) -> int:
+    """A probe's port; named ones can only mean the app's."""
+    return port if isinstance(port, int) and port else default
+
+
+def _at_port(probe: Obj, port: int, *, force: bool) -> Obj:
+    for name in ("httpGet", "tcpSocket", "grpc"):
+        if name in probe:
+            handler = probe[name] or {}
+            forced = force and name != "grpc"
+            return {**probe, name: {**handler, "port": port if forced else handler.get("port") or port}}
+    return probe
