@@ -1,0 +1,115 @@
+"""The waiting room of cold starts: one line per revision, bounded in number and bytes.
+
+Pure: knows items and their sizes, not requests, clocks or pods. The room never grows past its bounds;
+who must go for that is told to the caller, who answers them.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Final, Generic, TypeVar
+
+W = TypeVar("W", bound=Hashable)
+
+LINE_MAX: Final = 10_000
+ROOM_MAX: Final = 20_000
+ROOM_BYTES_MAX: Final = 256 * 1024 * 1024
+
+
+class Room(Generic[W]):
+    """What all lines hold together.
+
+    Fair between revisions: when the room is full, the newest of the longest line (or, when it is full by
+    bytes, of the largest) goes, so a flood for one revision cannot push out those who wait for another.
+    """
+
+    def __init__(self, *, line_max: int = LINE_MAX, room_max: int = ROOM_MAX, bytes_max: int = ROOM_BYTES_MAX) -> None:
+        self.line_max = line_max
+        self.room_max = room_max
+        self.bytes_max = bytes_max
+        self.count = 0
+        self.bytes = 0
+        self._lines: dict[Line[W], None] = {}
+
+    def line(self) -> Line[W]:
+        """A new, empty line of this room."""
+        return Line(self)
+
+    def _overfull(self, joined: Line[W]) -> Line[W] | None:
+        """The line that has to give somebody up; in a tie the one that was joined last."""
+        if len(joined) > self.line_max:
+            return joined
+        if self.count > self.room_max:
+            return max((joined, *self._lines), key=len)
+        if self.bytes > self.bytes_max:
+            return max((joined, *self._lines), key=lambda line: line.bytes)
+        return None
+
+    def _make_room(self, joined: Line[W]) -> list[W]:
+        turned_away: list[W] = []
+        while (line := self._overfull(joined)) is not None:
+            turned_away.append(line.pop_newest())
+        return turned_away
+
+
+class Line(Generic[W]):
+    """Those who wait for one revision, first come first served. False when empty."""
+
+    __slots__ = ("_items", "_room", "bytes")
+
+    def __init__(self, room: Room[W]) -> None:
+        self._room = room
+        self._items: OrderedDict[W, int] = OrderedDict()
+        self.bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __contains__(self, item: W) -> bool:
+        return item in self._items
+
+    def join(self, item: W, size: int, *, front: bool = False) -> list[W]:
+        """Wait here, holding `size` bytes; at the front if it has waited before.
+
+        Returns who has to leave the room for it, perhaps `item` itself, perhaps one of another line.
+        """
+        self._items[item] = size
+        if front:
+            self._items.move_to_end(item, last=False)
+        self.bytes += size
+        self._room.count += 1
+        self._room.bytes += size
+        self._room._lines[self] = None
+        return self._room._make_room(self)
+
+    def leave(self, item: W) -> bool:
+        """The item waits no more; False if it did not wait here."""
+        size = self._items.pop(item, None)
+        if size is None:
+            return False
+        self._gone(size)
+        return True
+
+    def first(self) -> W | None:
+        """Who has waited longest."""
+        return next(iter(self._items), None)
+
+    def pop(self) -> W:
+        """Take out who has waited longest. The line must not be empty."""
+        item, size = self._items.popitem(last=False)
+        self._gone(size)
+        return item
+
+    def pop_newest(self) -> W:
+        """Take out who came last. The line must not be empty."""
+        item, size = self._items.popitem()
+        self._gone(size)
+        return item
+
+    def _gone(self, size: int) -> None:
+        self.bytes -= size
+        self._room.count -= 1
+        self._room.bytes -= size
+        if not self._items:
+            self._room._lines.pop(self, None)

@@ -1,0 +1,103 @@
+"""Answers the front door gives by itself: status, body and headers. Pure.
+
+Bodies the reference has are its bytes (spec dataplane 2.3, 2.9, 2.12); ours never tell a caller which
+hosts or revisions exist beside the one asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from activator.gateway import Target
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+TEXT: Final[Headers] = ((b"content-type", b"text/plain; charset=utf-8"),)
+PLAIN_ERROR: Final[Headers] = (*TEXT, (b"x-content-type-options", b"nosniff"))
+JSON: Final[Headers] = ((b"content-type", b"application/json"),)
+RETRY_AFTER_FULL_S: Final = 1
+RETRY_AFTER_FAILED_S: Final = 5
+
+# What Go's template.HTMLEscapeString replaces.
+_HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"})
+
+
+class Answer(NamedTuple):
+    status: int
+    body: bytes = b""
+    headers: Headers = ()
+
+
+TIMEOUT: Final = Answer(504, b"activator request timeout", TEXT)
+LINE_FULL: Final = Answer(
+    503, b"pending request queue full\n", (*PLAIN_ERROR, (b"retry-after", b"%d" % RETRY_AFTER_FULL_S))
+)
+SHUTTING_DOWN: Final = Answer(
+    503, b"the front door is shutting down\n", (*PLAIN_ERROR, (b"retry-after", b"%d" % RETRY_AFTER_FULL_S))
+)
+
+
+def unknown_host(host: str) -> Answer:
+    """No Route answers at this host. Names what was asked, and nothing else."""
+    return Answer(404, f"no route for host {json.dumps(host)}\n".encode(), PLAIN_ERROR)
+
+
+def unknown_revision(name: str) -> Answer:
+    """An activator behind an ingress was asked for a revision that does not exist (spec dataplane C3, C4)."""
+    text = f'Error getting active endpoint: revision.serving.knative.dev "{name}" not found\n'
+    return Answer(404, text.encode(), PLAIN_ERROR)
+
+
+def no_traffic(route: Target, tag: str) -> Answer:
+    """The Route exists, but nothing is assigned to it yet: no revision of it has been ready."""
+    what = f"route {route}" + (f", tag {tag}" if tag else "")
+    return _unavailable(
+        RETRY_AFTER_FULL_S,
+        error="no revision is ready",
+        route=str(route),
+        cause=f"{what} has no traffic assigned: no revision was ready so far",
+        look_at=f"kubectl -n {route.namespace} describe routes.serving.knative.dev {route.name}",
+    )
+
+
+def failed_revision(revision: Target, cause: str) -> Answer:
+    """The revision has no pod and cannot start one: why, and where to look."""
+    return _unavailable(
+        RETRY_AFTER_FAILED_S,
+        error="the revision cannot start",
+        revision=str(revision),
+        cause=cause,
+        look_at=f"kubectl -n {revision.namespace} describe revision {revision.name}; "
+        f"kubectl -n {revision.namespace} get pods -l serving.knative.dev/revision={revision.name}",
+    )
+
+
+def _unavailable(retry_after_s: int, **body: str) -> Answer:
+    return Answer(503, json.dumps(body).encode() + b"\n", (*JSON, (b"retry-after", b"%d" % retry_after_s)))
+
+
+def probe(headers: Mapping[bytes, bytes], unready: str) -> Answer | None:
+    """The answer to a probe of this program (spec dataplane 2.12); None for any other request.
+
+    `headers` by lower-case name; `unready` is why this program is not ready, or "".
+    """
+    if headers.get(b"user-agent", b"").startswith(b"kube-probe/") or headers.get(b"k-kubelet-probe"):
+        return Answer(500, unready.encode() + b"\n", PLAIN_ERROR) if unready else Answer(200)
+    wanted = headers.get(b"k-network-probe", b"")
+    if wanted == b"probe":
+        return _network_probe(headers.get(b"k-network-hash", b""))
+    if wanted == b"activator":
+        return Answer(200, b"activator", TEXT)
+    if wanted:
+        quoted = json.dumps(wanted.decode("latin-1").translate(_HTML), ensure_ascii=False)
+        return Answer(400, f"unexpected probe header value: {quoted}\n".encode(), PLAIN_ERROR)
+    return None
+
+
+def _network_probe(hash_: bytes) -> Answer:
+    if not hash_:
+        text = b'a probe request must contain a non-empty "K-Network-Hash" header\n'
+        return Answer(400, text, PLAIN_ERROR)
+    return Answer(200, b"", ((b"k-network-hash", hash_),))

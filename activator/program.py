@@ -1,0 +1,193 @@
+"""The front door as a program: caches, sockets and timers put together, and taken apart in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from activator.activator import Activator, Health
+from activator.admin import Admin
+from activator.backends import Backends
+from activator.gateway import Gateway, Target
+from activator.peers import ACTIVATOR_SELECTOR, place
+from activator.pods import REVISION_LABEL
+from activator.probing import probe
+from activator.proxy.server import ProxyServer
+from activator.reporting.report import Reporter
+from activator.reporting.stream import Stream
+from activator.revision import read_revision
+from activator.settings import Settings
+from activator.state import describe, prometheus
+from swell.api.kinds import POD, REVISION, ROUTE
+from swell.kube.informer import Informer
+from swell.runtime import log
+from swell.runtime.tasks import Daemons
+
+if TYPE_CHECKING:
+    from activator.admission.throttler import Address
+    from swell.kube.client import KubeClient, Obj
+    from swell.runtime.clock import Clock
+
+__all__ = ["FrontDoor", "Settings", "run"]
+
+# How long the last report may take to reach the socket.
+FLUSH_S: Final = 1.0
+
+_log = log.get("activator")
+
+
+async def run(
+    settings: Settings,
+    kube: KubeClient,
+    clock: Clock,
+    stop: asyncio.Event,
+    ready: Callable[[int], None] | None = None,
+) -> None:
+    """Serve until `stop` is set, then drain. `ready` is called with the gateway's port once it serves.
+
+    Raises what a background task died of, or what kept the front door from starting.
+    """
+    door = FrontDoor(settings, kube, clock)
+    stopped = asyncio.ensure_future(stop.wait())
+    starting = asyncio.ensure_future(door.start())
+    try:
+        await asyncio.wait((starting, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            return
+        starting.result()
+        if ready is not None:
+            ready(door.gateway_port)
+        await door.serve_until(stopped)
+        await door.drain()
+    finally:
+        starting.cancel()
+        stopped.cancel()
+        await asyncio.gather(starting, stopped, return_exceptions=True)
+        await door.close()
+
+
+class FrontDoor:
+    """All parts of one front door. `start`, then `serve_until`, `drain`, `close`."""
+
+    def __init__(self, settings: Settings, kube: KubeClient, clock: Clock) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._daemons = Daemons()
+        self._probes: set[asyncio.Task[bool]] = set()
+        self.stream = Stream(settings.autoscaler_url, clock, self._connected)
+        self.reporter = Reporter(settings.pod_name, clock, self.stream.send)
+        self.gateway = Gateway(settings.cluster_domain)
+        self.health = Health(lambda: self.stream.connected)
+        self.backends = Backends(
+            clock,
+            self._start_probe,
+            lambda revision: self.activator.pods_changed(revision),
+            lambda address: self.server.drop(address),
+            probe_first_s=settings.probe_first_s,
+            probe_last_s=settings.probe_last_s,
+        )
+        self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
+        self.server = ProxyServer(self.activator)
+        self.admin = Admin(
+            unready=self.health.unready,
+            announced=self.backends.announced,
+            state=lambda: describe(self.activator, self.stream),
+            metrics=lambda: prometheus(self.activator, self.stream),
+        )
+        self._revisions = Informer(kube, REVISION, clock=clock)
+        self._pods = Informer(kube, POD, label_selector=REVISION_LABEL, clock=clock)
+        self._routes = Informer(kube, ROUTE, clock=clock)
+        self._peers = Informer(
+            kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
+        )
+        self._revisions.add_handler(self._revision_changed)
+        self._pods.add_handler(self.backends.pod_changed)
+        self._routes.add_handler(self._route_changed)
+        self._peers.add_handler(self._peer_changed)
+
+    @property
+    def gateway_port(self) -> int:
+        return self.server.listening_port
+
+    async def start(self) -> None:
+        """Fill the caches, then listen. Revisions and pods come before the Routes that point at them."""
+        await self.admin.start(self.settings.listen_ip, self.settings.admin_port)
+        self._daemons.spawn(self.stream.run(), "autoscaler stream")
+        for informer in (self._peers, self._revisions, self._pods, self._routes):
+            await informer.start()
+        await self.server.start(self.settings.listen_ip, self.settings.gateway_port)
+        _log.info("serving", gateway=self.gateway_port, admin=self.admin.port)
+
+    async def serve_until(self, stopped: asyncio.Future[Any]) -> None:
+        """Returns once `stopped` is done; raises if a background task has died before."""
+        failed = asyncio.ensure_future(self._daemons.wait_failed())
+        try:
+            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
+            if failed.done() and not stopped.done():
+                raise failed.result()
+        finally:
+            failed.cancel()
+            await asyncio.gather(failed, return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Readiness fails at once; new requests for the grace; then what is in flight may finish."""
+        self.health.terminating = True
+        _log.info("draining", grace_s=self.settings.shutdown_grace_s)
+        if self.settings.shutdown_grace_s:
+            await self._clock.sleep(self.settings.shutdown_grace_s)
+        self.server.stop_accepting()
+        await self.server.drain(self.settings.drain_deadline_s)
+
+    async def close(self) -> None:
+        """Stop everything; whoever still waits is told so."""
+        self.activator.shut()
+        self.server.stop_accepting()
+        self.reporter.close()
+        try:
+            async with asyncio.timeout(FLUSH_S):
+                await self.stream.drained()
+        except TimeoutError:
+            _log.warning("the last report was not taken by the autoscaler")
+        for informer in (self._routes, self._pods, self._revisions, self._peers):
+            await informer.close()
+        self.backends.close()
+        for task in self._probes:
+            task.cancel()
+        await self._daemons.close()
+        await self.admin.close()
+
+    def _connected(self) -> None:
+        self.activator.poke_waiting()
+
+    def _start_probe(self, address: Address, done: Callable[[bool], None]) -> None:
+        task = asyncio.ensure_future(probe(address, self.settings.probe_timeout_s))
+        self._probes.add(task)
+
+        def finished(task: asyncio.Task[bool]) -> None:
+            self._probes.discard(task)
+            if not task.cancelled():
+                done(task.result())
+
+        task.add_done_callback(finished)
+
+    def _revision_changed(self, old: Obj | None, new: Obj | None) -> None:
+        if new is not None:
+            self.activator.revision_changed(_target(new), read_revision(new))
+        elif old is not None:
+            self.activator.revision_removed(_target(old))
+
+    def _route_changed(self, old: Obj | None, new: Obj | None) -> None:
+        if new is not None:
+            self.gateway.set_route(new)
+        elif old is not None:
+            self.gateway.remove_route(old)
+
+    def _peer_changed(self, old: Obj | None, new: Obj | None) -> None:
+        found = place(self._peers.items(), self.settings.pod_name)
+        if found is not None:
+            self.activator.set_share(*found)
+
+
+def _target(obj: Obj) -> Target:
+    return Target(obj["metadata"]["namespace"], obj["metadata"]["name"])

@@ -1,0 +1,354 @@
+"""A caller's connection: reads requests, one exchange at a time, and writes what is answered.
+
+Knows where requests begin and end; what becomes of them the exchange and the dispatcher know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final, cast
+
+from activator.proxy import replies
+from activator.proxy.errors import RemoteProtocolError
+from activator.proxy.exchange import Address, Exchange
+from activator.proxy.flow import AHEAD, PEER_FULL, Flow
+from activator.proxy.framing import GOES_ON, Chunked, Length, request_body
+from activator.proxy.headers import RequestReader
+
+if TYPE_CHECKING:
+    from activator.proxy.server import ProxyServer
+
+# Of a body that nobody wants, this much is read to keep the connection; with more to come it is closed.
+DRAIN_BYTES_MAX: Final = 256 * 1024
+# How long a caller may take to notice that we closed our side, before its unread bytes make a reset of it.
+LINGER_S: Final = 1.0
+# What may arrive behind a request before its answer is complete; then the connection is not read.
+AHEAD_BYTES_MAX: Final = 64 * 1024
+
+
+class Downstream(asyncio.Protocol):
+    """`full`: the caller does not take what it was sent. `body` is what is still to come of the request's."""
+
+    __slots__ = (
+        "_awaited",
+        "_closes",
+        "_drain_left",
+        "_linger",
+        "_partial",
+        "_searched",
+        "_server",
+        "_stash",
+        "_taking",
+        "body",
+        "dispatcher",
+        "exchange",
+        "flow",
+        "full",
+        "peer",
+        "peer_ip",
+        "reader",
+        "transport",
+        "upstreams",
+    )
+
+    flow: Flow
+    transport: asyncio.Transport
+
+    def __init__(self, server: ProxyServer) -> None:
+        self.dispatcher = server.dispatcher
+        self.upstreams = server.upstreams
+        self.peer: Address = ("", 0)
+        self.peer_ip = b""
+        self.reader = RequestReader()
+        self.full = False
+        self.exchange: Exchange | None = None
+        self.body: Length | Chunked | None = None
+        self._server = server
+        self._awaited = False
+        self._linger: asyncio.TimerHandle | None = None
+        # A head that has not come whole, and how far its end has been looked for.
+        self._partial: bytearray | None = None
+        self._searched = 0
+        # What came behind the current request.
+        self._stash = b""
+        self._taking = False
+        self._closes = False
+        self._drain_left = 0
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have all that asyncio.Transport has, but do not inherit from it.
+        self.transport = cast(asyncio.Transport, transport)
+        self.flow = Flow(self.transport)
+        host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.peer = (host.removeprefix("::ffff:"), port)
+        self.peer_ip = self.peer[0].encode()
+        self._server.joined(self)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        if self.body is not None:
+            self._body_received(data)
+        elif self.exchange is None and not self._taking and not self.full and not self._closes:
+            self._stash = self._stash + data if self._stash else data
+            self._take()
+        elif not self._closes or self.exchange is not None:
+            self._stash += data
+            if len(self._stash) > AHEAD_BYTES_MAX:
+                self.flow.hold(AHEAD)
+
+    def eof_received(self) -> None:
+        # As the reference has it, a caller that ends its side does not want the answer any more.
+        self._closes = True
+        if self.exchange is not None:
+            self.exchange.caller_left()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closes = True
+        self.left()
+        if self.exchange is not None:
+            self.exchange.caller_left()
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self.exchange is not None and self.exchange.upstream is not None:
+            self.exchange.upstream.flow.hold(PEER_FULL)
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self.exchange is None:
+            self._take()
+        elif self.exchange.upstream is not None:
+            self.exchange.upstream.flow.release(PEER_FULL)
+
+    # For the server.
+
+    def drain(self) -> None:
+        """Close now if nothing is in progress; else the answer in progress is the last."""
+        if self.exchange is None and self.body is None and self._partial is None:
+            self.transport.close()
+
+    def abort(self) -> None:
+        """Close now, whatever is in progress."""
+        if self.exchange is not None:
+            self.exchange.abort()
+        else:
+            self.transport.abort()
+
+    def left(self) -> None:
+        """The connection is closed: the server need not know of it any more."""
+        self._server.left(self)
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+
+    # For the exchange.
+
+    def answer(self, status: int, body: bytes, headers: replies.Headers) -> int:
+        """Write a whole response of ours; returns its size."""
+        response = replies.response(
+            status, body, headers, added=self.connection_line(), bodyless=self.reader.method == b"HEAD"
+        )
+        self.transport.write(response)
+        return len(response)
+
+    def connection_line(self, *, self_delimiting: bool = True) -> bytes:
+        """What the response's head has to say of this connection: a header line, or nothing.
+
+        A body that does not say where it ends ends with the connection.
+        """
+        keep = self.reader.keep_alive and self_delimiting and not self._server.draining
+        if keep and self.body is not None:
+            keep = self._is_drainable(self.body)
+        if not keep:
+            self._closes = True
+            return replies.CLOSE
+        return replies.KEEP_ALIVE if self.reader.version == "1.0" else b""
+
+    def cut(self) -> None:
+        """Close at once, so that the caller sees that its answer is not complete."""
+        self._closes = True
+        self.transport.abort()
+
+    def next(self) -> None:
+        """The exchange is over: what came behind it, or the end."""
+        if self.body is not None:
+            if self._closes:
+                self._close_gently()
+            else:
+                self._drain_left = DRAIN_BYTES_MAX
+                self.flow.release(AHEAD)
+        elif self._closes or self._server.draining:
+            self.transport.close()
+        elif self._stash:
+            self._take()
+        elif self.flow.holds:
+            self.flow.release(AHEAD)
+
+    def handed_over(self) -> bytes:
+        """This connection is a tunnel's from now on; returns what was read ahead."""
+        self._closes = True
+        stash, self._stash = self._stash, b""
+        return stash
+
+    # Heads.
+
+    def _take(self) -> None:
+        """Begin with the requests that were received, as far as each can be answered at once.
+
+        A loop, not a recursion through `next`: a caller may send any number of requests in one go.
+        """
+        if self._taking:
+            return
+        self._taking = True
+        while self._stash and self.exchange is None and self.body is None and not self.full and not self._closes:
+            self._take_head()
+        self._taking = False
+        if self.flow.holds and len(self._stash) <= AHEAD_BYTES_MAX:
+            self.flow.release(AHEAD)
+
+    def _take_head(self) -> None:
+        data = self._stash
+        self._stash = b""
+        if self._partial is not None:
+            self._partial += data
+            if not self._has_whole_head(self._partial):
+                return
+            data = bytes(self._partial)
+            self._partial = None
+        if data[0] <= 0x0D:
+            # Empty lines before a request are to be ignored (RFC 9112 section 2.2).
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            self._begin_partial(data)
+            return
+        if end == len(data):
+            head = data
+        else:
+            head = data[:end]
+            self._stash = data[end:]
+        if self._awaited:
+            self._awaited = False
+            self._server.has_head(self)
+        self._begin(head)
+
+    def _begin(self, head: bytes) -> None:
+        request = self.reader
+        early = b""
+        try:
+            if len(head) > self._server.head_bytes_max:
+                raise RemoteProtocolError("request header too large", 431)
+            request.read(head)
+            self.body = body = request_body(request.named, request.version)
+            if body is not None and self._stash:
+                early = self._next_of_body(body)
+        except RemoteProtocolError as error:
+            self._refuse(error)
+            return
+        self.exchange = exchange = Exchange(self, request, body is not None, time.monotonic())
+        if early:
+            exchange.body_received(early)
+        self.dispatcher.on_request(exchange)
+
+    def _begin_partial(self, data: bytes) -> None:
+        """The first piece of a head. What cannot become one is refused at once."""
+        try:
+            RequestReader().check(data)
+        except RemoteProtocolError as error:
+            self._refuse(error)
+            return
+        self._partial = bytearray(data)
+        self._searched = 0
+        self._await_head()
+        self._has_whole_head(self._partial)
+
+    def _has_whole_head(self, partial: bytearray) -> bool:
+        found = partial.find(b"\r\n\r\n", self._searched) >= 0
+        self._searched = max(0, len(partial) - 3)
+        if not found and len(partial) > self._server.head_bytes_max:
+            self._partial = None
+            self._refuse(RemoteProtocolError("request header too large", 431))
+        return found
+
+    def _await_head(self) -> None:
+        if not self._awaited:
+            self._awaited = True
+            self._server.awaits_head(self)
+
+    def _refuse(self, error: RemoteProtocolError) -> None:
+        """Nothing that follows can be read with any certainty."""
+        self.body = None
+        self._stash = b""
+        self.transport.write(replies.refusal(error))
+        self._close_gently()
+
+    # Bodies.
+
+    def _body_received(self, data: bytes) -> None:
+        body = self.body
+        assert body is not None
+        self._stash = data
+        try:
+            data = self._next_of_body(body)
+        except RemoteProtocolError as error:
+            self._break_off(error)
+            return
+        if self.exchange is not None:
+            self.exchange.body_received(data)
+        elif not self._closes:
+            self._drain(len(data))
+
+    def _next_of_body(self, body: Length | Chunked) -> bytes:
+        """Take from the stash what belongs to the body; `self.body` is None once it has ended."""
+        data = self._stash
+        self._stash = b""
+        end = body.feed(data)
+        if end == GOES_ON:
+            return data
+        self.body = None
+        if end == len(data):
+            return data
+        self._stash = data[end:]
+        return data[:end]
+
+    def _break_off(self, error: RemoteProtocolError) -> None:
+        """The body of the request in progress is malformed: so far as nothing was answered, say so."""
+        exchange = self.exchange
+        self._closes = True
+        self.body = None
+        self._stash = b""
+        if exchange is None:
+            self.transport.close()
+        elif exchange.status:
+            exchange.abort()
+        else:
+            exchange.refuse(error)
+
+    def _drain(self, size: int) -> None:
+        """Read on, to the end of a body that nobody wants."""
+        self._drain_left -= size
+        if self.body is None:
+            self.next()
+        elif self._drain_left < 0:
+            self._close_gently()
+
+    def _is_drainable(self, body: Length | Chunked) -> bool:
+        if isinstance(body, Length) and body.left > DRAIN_BYTES_MAX:
+            return False
+        # One that waits for our 100 may send its body or not: there is no telling where the next request begins.
+        exchange = self.exchange
+        return b"expect" not in self.reader.named or (exchange is not None and exchange.informed)
+
+    def _close_gently(self) -> None:
+        """Close our side and read on for a moment: a reset could overtake the answer otherwise."""
+        self._closes = True
+        self.flow.release(AHEAD)
+        if self.transport.is_closing() or self._linger is not None:
+            return
+        self.transport.write_eof()
+        self._linger = asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)

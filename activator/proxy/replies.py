@@ -1,0 +1,49 @@
+"""Responses of the proxy itself, as bytes. Pure.
+
+An error is told as the reference does: text and a newline, not to be sniffed (spec dataplane, error bodies).
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+from activator.proxy.errors import RemoteProtocolError
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+PLAIN_ERROR: Final[Headers] = (
+    (b"Content-Type", b"text/plain; charset=utf-8"),
+    (b"X-Content-Type-Options", b"nosniff"),
+)
+CLOSE: Final = b"Connection: close\r\n"
+KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
+
+_STATUS_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
+}
+
+
+def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", bodyless: bool = False) -> bytes:
+    """A whole response. `added` are whole header lines; `bodyless` is for an answer to HEAD."""
+    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    lines = [line, *(b"%b: %b\r\n" % pair for pair in headers)]
+    if status == 204 or status == 304:
+        bodyless = True
+    else:
+        lines.append(b"Content-Length: %d\r\n" % len(body))
+    lines += (added, b"\r\n")
+    if not bodyless:
+        lines.append(body)
+    return b"".join(lines)
+
+
+def refusal(error: RemoteProtocolError) -> bytes:
+    """The answer to a request that cannot be read. Nothing after it can be, so the connection closes."""
+    phrase = HTTPStatus(error.status).phrase
+    return response(error.status, f"{error.status} {phrase}: {error}\n".encode(), PLAIN_ERROR, added=CLOSE)
+
+
+def bad_gateway(error: str) -> tuple[int, bytes, Headers]:
+    """Arguments of `Exchange.reply` for an app that cannot be reached, or broke off before its head."""
+    return 502, error.encode() + b"\n", PLAIN_ERROR

@@ -1,0 +1,242 @@
+"""A connection to an app: sends a request head, reads the response and passes it on to the caller.
+
+Knows where the response ends; the exchange knows what that means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, cast
+
+from activator.proxy.errors import RemoteProtocolError
+from activator.proxy.exchange import HEAD
+from activator.proxy.flow import PEER_FULL, Flow
+from activator.proxy.framing import GOES_ON, Body, Chunked, Length, Spans, UntilClose, response_body
+from activator.proxy.headers import ResponseReader, response_head
+
+if TYPE_CHECKING:
+    from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.upstreams import Upstreams
+
+HEAD_BYTES_MAX: Final = 1024 * 1024
+
+
+# How a body goes on to the caller. Plain numbers: members of an enum cost more to find than to compare.
+SAME: Final = 0
+CHUNKED: Final = 1  # came without a length: in chunks, so that the caller sees a break
+PLAIN: Final = 2  # came in chunks: without, for a caller that does not know them
+
+
+class Upstream(asyncio.Protocol):
+    """`full`: the app does not take what it was sent. `exchange` is None while the connection is idle."""
+
+    __slots__ = (
+        "_body",
+        "_coding",
+        "_owner",
+        "_partial",
+        "_reader",
+        "_reused",
+        "address",
+        "exchange",
+        "flow",
+        "full",
+        "transport",
+    )
+
+    flow: Flow
+    transport: asyncio.Transport
+
+    def __init__(self, owner: Upstreams, address: Address) -> None:
+        self.address = address
+        self.full = False
+        self._owner = owner
+        self._reader = ResponseReader()
+        self._reused = False
+        self.exchange: Exchange | None = None
+        self._body: Body | None = None
+        self._coding = SAME
+        self._partial = b""
+
+    def send(self, exchange: Exchange, parts: Sequence[bytes]) -> None:
+        """Begin an exchange on this idle connection, with its head and what there is of its body."""
+        self.exchange = exchange
+        if len(parts) == 1:
+            self.transport.write(parts[0])
+        else:
+            self.transport.writelines(parts)
+        if exchange.downstream.full:
+            self.flow.hold(PEER_FULL)
+
+    def cut(self) -> None:
+        """Close at once; whatever the exchange was, it is over."""
+        self._detach()
+        self.transport.abort()
+
+    # Called by the event loop.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have all that asyncio.Transport has, but do not inherit from it.
+        self.transport = cast(asyncio.Transport, transport)
+        self.flow = Flow(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self.transport.abort()  # nobody asked
+        elif self._body is not None:
+            self._pass_on(exchange, data)
+        else:
+            self._read_head(exchange, self._partial + data if self._partial else data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self._owner.lost(self)
+        elif exc is None and self._body is not None and isinstance(self._body, UntilClose):
+            self._finish(exchange, reusable=False)
+        else:
+            silent = not self._partial and not exchange.informed
+            # A reset, rather than an end, is what the system sends for bytes that the app has not read: it died
+            # before, or while the connection was still in its backlog.
+            unread = silent and isinstance(exc, ConnectionResetError | BrokenPipeError)
+            stale = silent and self._reused
+            self._detach()
+            exchange.broken(str(exc) if exc else "EOF", stale=stale, unread=unread)
+
+    def pause_writing(self) -> None:
+        self.full = True
+        if self.exchange is not None:
+            self.exchange.downstream.flow.hold(PEER_FULL)
+
+    def resume_writing(self) -> None:
+        self.full = False
+        if self.exchange is not None:
+            self.exchange.downstream.flow.release(PEER_FULL)
+
+    # The response.
+
+    def _read_head(self, exchange: Exchange, data: bytes) -> None:
+        """Pass on the head that `data` begins with; interim ones go on as they are."""
+        end = data.find(b"\r\n\r\n") + 4
+        if end < 4:
+            self._partial = data
+            if len(data) > HEAD_BYTES_MAX:
+                self._refuse(exchange, "response headers too large")
+            return
+        head = data if end == len(data) else data[:end]
+        reader = self._reader
+        try:
+            reader.read(head)
+            if reader.status < 200:
+                self._interim(exchange, head, data[end:])
+                return
+            body = response_body(reader.named, reader.status, exchange.method)
+        except RemoteProtocolError as error:
+            self._refuse(exchange, str(error))
+            return
+        self._begin(exchange, data, head, body)
+
+    def _interim(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
+        if self._reader.status == 101:
+            if not exchange.upgrade:
+                raise RemoteProtocolError("unexpected 101 response", 502)
+            self.exchange = None
+            exchange.switch(head, rest)
+            return
+        self._partial = b""
+        exchange.inform(response_head(self._reader, head, b"", False))
+        if rest:
+            self._read_head(exchange, rest)
+
+    def _begin(self, exchange: Exchange, data: bytes, head: bytes, body: Body | None) -> None:
+        """Pass on the final head, and what has come of the body with it."""
+        exchange.step(HEAD)
+        exchange.status = self._reader.status
+        coding = SAME if body is None else self._choose_coding(exchange, body)
+        added = exchange.downstream.connection_line(self_delimiting=coding != PLAIN)
+        if coding == CHUNKED:
+            added += b"Transfer-Encoding: chunked\r\n"
+        out = response_head(self._reader, head, added, coding == SAME and type(body) is Chunked)
+        self._body = body
+        self._coding = coding
+        start = len(head)
+        if out is head and coding == SAME and body is not None:
+            self._pass_on(exchange, data, start)
+        elif body is None or start == len(data):
+            self._write(exchange, out)
+            if body is None:
+                self._finish(exchange, reusable=start == len(data))
+        elif coding == SAME:
+            self._pass_on(exchange, out + data[start:], len(out))
+        else:
+            self._write(exchange, out)
+            self._pass_on(exchange, data[start:])
+
+    def _choose_coding(self, exchange: Exchange, body: Body) -> int:
+        if type(body) is Length:
+            return SAME
+        if exchange.downstream.reader.version == "1.0":
+            return PLAIN
+        return SAME if type(body) is Chunked else CHUNKED
+
+    def _write(self, exchange: Exchange, data: bytes) -> None:
+        exchange.sent_bytes += len(data)
+        exchange.downstream.transport.write(data)
+
+    def _pass_on(self, exchange: Exchange, data: bytes, start: int = 0) -> None:
+        """Pass on a received buffer, which holds body from `start` on."""
+        body = self._body
+        assert body is not None
+        spans: Spans | None = None if self._coding == SAME else []
+        try:
+            end = body.feed(data, start, spans)
+        except RemoteProtocolError:
+            self.cut()
+            exchange.broken("")
+            return
+        if spans is None:
+            part = data if end == GOES_ON or end == len(data) else data[:end]
+            self._write(exchange, part)
+        else:
+            self._recode(exchange, data, spans)
+        if end != GOES_ON:
+            self._finish(exchange, reusable=end == len(data))
+
+    def _recode(self, exchange: Exchange, data: bytes, spans: Spans) -> None:
+        write_lines = exchange.downstream.transport.writelines
+        for start, end in spans:
+            part = data if end - start == len(data) else data[start:end]
+            exchange.sent_bytes += len(part)
+            if self._coding == CHUNKED:
+                write_lines((b"%x\r\n" % len(part), part, b"\r\n"))
+            else:
+                write_lines((part,))
+
+    def _finish(self, exchange: Exchange, *, reusable: bool) -> None:
+        """The response is complete."""
+        if self._coding == CHUNKED:
+            exchange.downstream.transport.write(b"0\r\n\r\n")
+        # An app that answers before it has got everything may read the rest as another request.
+        reusable = reusable and self._reader.keep_alive and not self.full and exchange.downstream.body is None
+        self._detach()
+        self._reused = True
+        if not (reusable and self._owner.put(self)):
+            self.transport.abort()
+        exchange.ended()
+
+    def _refuse(self, exchange: Exchange, error: str) -> None:
+        self.cut()
+        exchange.broken(error)
+
+    def _detach(self) -> None:
+        exchange = self.exchange
+        self.exchange = None
+        self._body = None
+        self._partial = b""
+        self._coding = SAME
+        if self.flow.holds:
+            self.flow.release(PEER_FULL)
+        if self.full and exchange is not None:
+            exchange.downstream.flow.release(PEER_FULL)

@@ -1,0 +1,40 @@
+"""Run a queue-proxy: settings from the environment, until SIGTERM.
+
+Importing this loads all that a queue-proxy needs and starts nothing, so that a warm process may import it
+once and fork a queue-proxy for each pod.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import uvloop
+
+from activator.queueproxy.program import Settings, run
+from swell.runtime import log
+from swell.runtime.clock import SystemClock
+from swell.runtime.errors import SwellError
+from swell.runtime.limits import raise_open_files
+from swell.runtime.shutdown import signals
+
+
+def main() -> int:
+    """0 after a drain; 1 with a message when a setting is wrong or the start failed."""
+    try:
+        settings = Settings.parse(os.environ)
+        log.setup("queue-proxy", level=settings.log_level)
+        raise_open_files()
+        uvloop.run(_main(settings))
+    except SwellError as error:
+        print(f"queue-proxy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _main(settings: Settings) -> None:
+    await run(settings, SystemClock(), signals())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The two small ports beside the traffic: drain (8022) and statistics (9090). Each is a dispatcher of the proxy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from activator.queueproxy import answers
+from activator.queueproxy.answers import TEXT, Answer
+from swell.wire import headers
+
+if TYPE_CHECKING:
+    from activator.proxy.exchange import Exchange
+    from activator.queueproxy.drain import Drain
+    from activator.queueproxy.statistics import Statistics
+
+WAIT_FOR_DRAIN: Final = b"/wait-for-drain"
+METRICS: Final = b"/metrics"
+_PROTOBUF: Final = ((b"content-type", headers.STATS_CONTENT_TYPE),)
+
+
+class DrainPort:
+    """`/wait-for-drain` answers once the pod may go: the preStop hook of every container of the app calls it."""
+
+    def __init__(self, drain: Drain) -> None:
+        self._drain = drain
+
+    def on_request(self, exchange: Exchange) -> None:
+        if _path(exchange) != WAIT_FOR_DRAIN:
+            _answer(exchange, answers.NOT_FOUND)
+            return
+
+        def done() -> None:
+            exchange.tag = None
+            _answer(exchange, answers.DRAINED)
+
+        exchange.tag = done
+        self._drain.ask(done)
+
+    def on_unsent(self, exchange: Exchange, error: str) -> None:
+        raise AssertionError("nothing is forwarded here")
+
+    def on_done(self, exchange: Exchange) -> None:
+        waiting: Callable[[], object] | None = exchange.tag
+        if waiting is not None:
+            self._drain.forget(waiting)
+
+
+class StatisticsPort:
+    """`/metrics`: protobuf for the autoscaler, text for everybody else."""
+
+    def __init__(self, statistics: Statistics) -> None:
+        self._statistics = statistics
+
+    def on_request(self, exchange: Exchange) -> None:
+        if _path(exchange) != METRICS:
+            _answer(exchange, answers.NOT_FOUND)
+        elif headers.STATS_ACCEPT_MARK in exchange.named.get(b"accept", b""):
+            exchange.reply(200, self._statistics.protobuf(), _PROTOBUF)
+        else:
+            exchange.reply(200, self._statistics.text(), TEXT)
+
+    def on_unsent(self, exchange: Exchange, error: str) -> None:
+        raise AssertionError("nothing is forwarded here")
+
+    def on_done(self, exchange: Exchange) -> None:
+        """Nothing is kept of a scrape."""
+
+
+def _path(exchange: Exchange) -> bytes:
+    return exchange.target.partition(b"?")[0]
+
+
+def _answer(exchange: Exchange, answer: Answer) -> None:
+    exchange.reply(answer.status, answer.body, answer.headers)

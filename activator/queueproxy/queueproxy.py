@@ -1,0 +1,214 @@
+"""The queue-proxy itself: probe or request -> limits -> the app. One dispatcher for all exchanges of a pod.
+
+Knows its own pod and HTTP; does not know Kubernetes, sockets or other pods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Final
+
+from activator.admission.breaker import Admission, Breaker
+from activator.deadlines import Deadlines
+from activator.proxy.exchange import State
+from activator.proxy.replies import bad_gateway
+from activator.queueproxy import answers
+from activator.queueproxy.answers import Answer
+from activator.queueproxy.drain import Drain
+from activator.queueproxy.forwarded import forwarded
+from activator.queueproxy.hold import Hold
+from activator.queueproxy.idle import Idle
+from swell.wire import headers
+
+if TYPE_CHECKING:
+    from activator.proxy.exchange import Exchange
+    from activator.queueproxy.readiness import Readiness
+    from activator.queueproxy.settings import Settings
+    from activator.queueproxy.statistics import Statistics
+    from swell.runtime.clock import Clock
+
+# Who asks for our health, on any path (spec dataplane 3.6).
+PROBERS: Final = (headers.USER_AGENT_KUBE_PROBE, headers.USER_AGENT_ACTIVATOR, headers.USER_AGENT_AUTOSCALER)
+# What the app does not get to see (spec dataplane 1.2).
+ROUTING: Final = frozenset((headers.SERVING_NAMESPACE, headers.SERVING_REVISION))
+ROUTING_AND_HOST: Final = ROUTING | {headers.ORIGINAL_HOST}
+
+
+class Ticket:
+    """What we know of a request beside its exchange. `counted`: it is in the statistics, and may need a slot."""
+
+    __slots__ = ("counted", "place", "proxied")
+
+    def __init__(self, counted: bool, proxied: bool) -> None:
+        self.counted = counted
+        self.proxied = proxied
+        self.place: Admission | None = None
+
+
+class QueueProxy:
+    """Dispatcher of the proxy. `dial()` says whether the app listens now.
+
+    `breaker` is None without a limit. The tag of an exchange is its `Ticket`; a probe has none.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        readiness: Readiness,
+        statistics: Statistics,
+        dial: Callable[[], Awaitable[bool]],
+    ) -> None:
+        limit = settings.container_concurrency
+        total_s, start_s, idle_s = settings.timeout_s, settings.response_start_timeout_s, settings.idle_timeout_s
+        self.breaker: Breaker[Exchange] | None = Breaker(limit) if limit else None
+        self.drain = Drain(clock, self.in_flight, settings.drain_quiet_s)
+        self._app = settings.user_address
+        self._clock = clock
+        self._readiness = readiness
+        self._statistics = statistics
+        self._hold: Hold[Exchange] = Hold(clock, dial, self._start, self._give_up)
+        self._deadlines: Deadlines[Exchange] = Deadlines(clock, start_s or total_s, total_s, self._late)
+        self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._cut) if idle_s else None
+        self._open = 0
+        self._upgrades: set[Exchange] = set()
+        self._checks: set[asyncio.Task[None]] = set()
+
+    def in_flight(self) -> int:
+        """Requests that are not over. Tunnels do not count: they may last as long as their pod."""
+        return self._open - sum(exchange.state is State.TUNNEL for exchange in self._upgrades)
+
+    async def close(self) -> None:
+        """Stop all timers and tasks."""
+        self.drain.close()
+        self._deadlines.close()
+        if self._idle is not None:
+            self._idle.close()
+        await self._hold.close()
+        for task in self._checks:
+            task.cancel()
+
+    # The proxy calls these three.
+
+    def on_request(self, exchange: Exchange) -> None:
+        proxied = exchange.named.get(headers.PROXY_REQUEST) == headers.PROXY_REQUEST_ACTIVATOR
+        # What comes through the front door is no probe, whatever a caller out there says that it is.
+        if proxied or not self._answer_probe(exchange):
+            self._take(exchange, proxied)
+
+    def on_unsent(self, exchange: Exchange, error: str) -> None:
+        """The app takes no connection. It has not seen the request, which may wait for its return."""
+        self._hold.add(exchange, error)
+
+    def on_done(self, exchange: Exchange) -> None:
+        ticket: Ticket | None = exchange.tag
+        if ticket is None:
+            return
+        self._open -= 1
+        if self._upgrades:
+            self._upgrades.discard(exchange)
+        self._hold.discard(exchange)
+        self._deadlines.end(exchange)
+        if self._idle is not None:
+            self._idle.end(exchange)
+        if ticket.counted:
+            self._statistics.leave(ticket.proxied)
+        self._give_back(exchange, ticket.place)
+        self.drain.finished()
+
+    def _answer_probe(self, exchange: Exchange) -> bool:
+        """Answer a probe (spec dataplane 3.6); False for a request."""
+        named = exchange.named
+        wanted = named.get(headers.NETWORK_PROBE, b"")
+        if named.get(headers.USER_AGENT, b"").startswith(PROBERS):
+            if self.drain.draining:
+                _answer(exchange, answers.SHUTTING_DOWN)
+            elif wanted == headers.NETWORK_PROBE_QUEUE:
+                self._answer_when_checked(exchange)
+            else:
+                _answer(exchange, answers.unexpected_probe(wanted))
+            return True
+        if wanted != headers.NETWORK_PROBE_PROBE:
+            return False
+        hash_ = named.get(headers.NETWORK_HASH, b"")
+        _answer(exchange, answers.SHUTTING_DOWN if self.drain.draining else answers.path_works(hash_))
+        return True
+
+    def _answer_when_checked(self, exchange: Exchange) -> None:
+        async def check() -> None:
+            ready = await self._readiness.check()
+            if exchange.state is State.HELD:  # else the caller has left
+                _answer(exchange, answers.READY if ready else answers.NOT_READY)
+
+        task = asyncio.create_task(check())
+        self._checks.add(task)
+        task.add_done_callback(self._checks.discard)
+
+    def _take(self, exchange: Exchange, proxied: bool) -> None:
+        """A request: into the counts, and to the app as soon as there is a slot."""
+        counted = not exchange.named.get(headers.KUBELET_PROBE)
+        exchange.tag = ticket = Ticket(counted, proxied)
+        self._open += 1
+        if exchange.upgrade:
+            self._upgrades.add(exchange)
+        self.drain.arrived()
+        self._deadlines.begin(exchange)
+        if self._idle is not None:
+            self._idle.begin(exchange)
+        if counted:
+            self._statistics.arrive(proxied)
+            if self.breaker is not None:
+                ticket.place = self.breaker.admit(exchange)
+        if ticket.place is Admission.FULL:
+            _answer(exchange, answers.LINE_FULL)
+        elif ticket.place is not Admission.WAIT:
+            self._start(exchange)
+
+    def _start(self, exchange: Exchange) -> None:
+        """To the app, with the host that the caller asked for and a `Forwarded` if it has none."""
+        named = exchange.named
+        if not exchange.tag.counted:
+            exchange.forward(self._app, set_headers=_forwarded(exchange), drop_headers=ROUTING)
+            return
+        set_headers = _forwarded(exchange)
+        if host := named.get(headers.ORIGINAL_HOST):
+            set_headers = (*set_headers, (b"host", host))
+        exchange.forward(self._app, set_headers=set_headers, drop_headers=ROUTING_AND_HOST)
+
+    def _give_back(self, exchange: Exchange, place: Admission | None) -> None:
+        """The exchange needs its slot, or its place in the line, no longer."""
+        if self.breaker is None:
+            return
+        if place is Admission.WAIT:
+            self.breaker.leave(exchange)
+        elif place is Admission.RUN:
+            following = self.breaker.finish()
+            if following is not None:
+                following.tag.place = Admission.RUN
+                self._start(following)
+
+    def _give_up(self, exchange: Exchange, error: str) -> None:
+        exchange.reply(*bad_gateway(error))
+
+    def _late(self, exchange: Exchange) -> None:
+        """Past the time for its first byte, or for its last (spec dataplane 3.5)."""
+        began = exchange.status != 0 or exchange.informed
+        if not began or exchange.started_s + self._deadlines.total_s <= self._clock.now():
+            self._cut(exchange)
+
+    def _cut(self, exchange: Exchange) -> None:
+        """End it. An answer that has begun is broken off, so that the caller notices (spec dataplane 6)."""
+        if exchange.status == 0:
+            _answer(exchange, answers.TIMEOUT)
+        else:
+            exchange.abort()
+
+
+def _answer(exchange: Exchange, answer: Answer) -> None:
+    exchange.reply(answer.status, answer.body, answer.headers)
+
+
+def _forwarded(exchange: Exchange) -> tuple[tuple[bytes, bytes], ...]:
+    value = forwarded(exchange.named, exchange.headers)
+    return ((headers.FORWARDED, value),) if value else ()

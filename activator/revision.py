@@ -1,0 +1,54 @@
+"""What the front door needs to know of a Revision, read from its object. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+# What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
+TIMEOUT_DEFAULT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionFacts:
+    """Limits in requests per pod and seconds; `failed` is the cause when the Revision has failed, or "".
+
+    `head_timeout_s` is the time an answer may take to begin: the smallest of the total, the response-start
+    and the idle timeout (waiting is idle: spec dataplane 2.8, 3.5).
+    `kubernetes_decides`: a pod counts only once Kubernetes calls it ready, because it has probes that
+    only the kubelet can run (spec dataplane 2.6, optimised readiness).
+    """
+
+    container_concurrency: int = 0
+    timeout_s: float = TIMEOUT_DEFAULT_S
+    head_timeout_s: float = TIMEOUT_DEFAULT_S
+    kubernetes_decides: bool = False
+    failed: str = ""
+
+
+def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
+    """The facts of a Revision object. Missing fields have their defaults; zero timeouts mean absent."""
+    spec = revision.get("spec") or {}
+    timeout_s = float(spec.get("timeoutSeconds") or TIMEOUT_DEFAULT_S)
+    others = (spec.get("responseStartTimeoutSeconds"), spec.get("idleTimeoutSeconds"))
+    return RevisionFacts(
+        container_concurrency=int(spec.get("containerConcurrency") or 0),
+        timeout_s=timeout_s,
+        head_timeout_s=min(timeout_s, *(float(other or timeout_s) for other in others)),
+        kubernetes_decides=any(_has_kubelet_probe(container) for container in spec.get("containers") or []),
+        failed=_failure(revision),
+    )
+
+
+def _has_kubelet_probe(container: Mapping[str, Any]) -> bool:
+    return "startupProbe" in container or "exec" in (container.get("readinessProbe") or {})
+
+
+def _failure(revision: Mapping[str, Any]) -> str:
+    conditions = (revision.get("status") or {}).get("conditions") or []
+    for condition in conditions:
+        if condition.get("type") == "Ready" and condition.get("status") == "False":
+            reason, message = condition.get("reason") or "Failed", condition.get("message") or ""
+            return f"{reason}: {message}" if message else str(reason)
+    return ""

@@ -1,0 +1,105 @@
+"""The environment of a queue-proxy: spec dataplane 3.1."""
+
+from __future__ import annotations
+
+import pytest
+
+from activator.queueproxy.probe import Probe
+from activator.queueproxy.settings import Settings
+from swell.runtime.errors import SettingsError
+
+REQUIRED = {
+    "CONTAINER_CONCURRENCY": "7",
+    "QUEUE_SERVING_PORT": "8012",
+    "QUEUE_SERVING_TLS_PORT": "8112",
+    "USER_PORT": "8080",
+    "REVISION_TIMEOUT_SECONDS": "60",
+    "SERVING_NAMESPACE": "default",
+    "SERVING_CONFIGURATION": "",
+    "SERVING_REVISION": "hello-00001",
+    "SERVING_POD": "hello-1",
+    "SERVING_POD_IP": "10.0.0.7",
+    "SERVING_LOGGING_CONFIG": "",
+    "SERVING_LOGGING_LEVEL": "",
+}
+
+
+def test_what_is_required_is_enough() -> None:
+    settings = Settings.parse(REQUIRED)
+    assert settings == Settings(
+        container_concurrency=7,
+        serving_port=8012,
+        user_port=8080,
+        namespace="default",
+        configuration="",
+        revision="hello-00001",
+        pod="hello-1",
+        pod_ip="10.0.0.7",
+        timeout_s=60,
+    )
+    assert settings.user_address == ("127.0.0.1", 8080)
+    assert (settings.admin_port, settings.statistics_port, settings.drain_quiet_s) == (8022, 9090, 30)
+
+
+def test_all_that_is_optional_is_read() -> None:
+    settings = Settings.parse(
+        REQUIRED
+        | {
+            "REVISION_RESPONSE_START_TIMEOUT_SECONDS": "10",
+            "REVISION_IDLE_TIMEOUT_SECONDS": "20",
+            "SERVING_SERVICE": "hello",
+            "SERVING_POD_UID": "u-1",
+            "SERVING_READINESS_PROBE": '{"tcpSocket": {"port": 0}}',
+            "SERVING_LOGGING_LEVEL": "warn",
+            "SWELL_ANNOUNCE_TO": "activator.swell-system.svc:9090, [::1]:81,",
+            "SWELL_DRAIN_QUIET_S": "1.5",
+            "SWELL_ADMIN_PORT": "18022",
+            "SWELL_STATISTICS_PORT": "19090",
+        }
+    )
+    assert (settings.response_start_timeout_s, settings.idle_timeout_s) == (10, 20)
+    assert (settings.service, settings.pod_uid, settings.log_level) == ("hello", "u-1", "warning")
+    assert settings.probes == (Probe("tcpSocket", 8080),)
+    assert settings.announce_to == (("activator.swell-system.svc", 9090), ("::1", 81))
+    assert (settings.drain_quiet_s, settings.admin_port, settings.statistics_port) == (1.5, 18022, 19090)
+
+
+def test_a_timeout_of_zero_is_the_default_and_does_not_fire_at_once() -> None:
+    assert Settings.parse(REQUIRED | {"REVISION_TIMEOUT_SECONDS": "0"}).timeout_s == 300
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_case_72_what_is_required_is_missed_by_name(key: str) -> None:
+    with pytest.raises(SettingsError, match=key):
+        Settings.parse({name: value for name, value in REQUIRED.items() if name != key})
+
+
+WRONG = [
+    ("CONTAINER_CONCURRENCY", "many"),
+    ("CONTAINER_CONCURRENCY", "-1"),
+    ("QUEUE_SERVING_PORT", "70000"),
+    ("USER_PORT", "0"),
+    ("REVISION_TIMEOUT_SECONDS", "soon"),
+    ("REVISION_IDLE_TIMEOUT_SECONDS", "-1"),
+    ("SERVING_POD_IP", ""),
+    ("SERVING_LOGGING_LEVEL", "loud"),
+    ("SERVING_READINESS_PROBE", "{"),
+    ("SERVING_READINESS_PROBE", "{}"),
+    ("SERVING_READINESS_PROBE", '{"exec": {"command": ["true"]}}'),
+    ("SERVING_READINESS_PROBE", '{"httpGet": {"scheme": "FTP"}}'),
+    ("SWELL_ANNOUNCE_TO", "activator"),
+    ("SWELL_DRAIN_QUIET_S", "inf"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), WRONG)
+def test_a_wrong_value_is_told_with_its_key(key: str, value: str) -> None:
+    with pytest.raises(SettingsError) as found:
+        Settings.parse(REQUIRED | {key: value})
+    assert found.value.key == key
+    assert str(found.value).startswith(f"{key}={value!r} is not usable: ")
+
+
+def test_a_pod_that_announces_itself_needs_its_uid() -> None:
+    with pytest.raises(SettingsError, match="SERVING_POD_UID"):
+        Settings.parse(REQUIRED | {"SWELL_ANNOUNCE_TO": "127.0.0.1:9090"})

@@ -1,0 +1,105 @@
+"""The connection to the autoscaler, against a real websocket server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from activator.reporting.stream import Stream
+from swell.runtime.clock import SystemClock
+
+
+class Autoscaler:
+    """Takes messages; `received` holds them in order. May be stopped and started on the same port."""
+
+    def __init__(self) -> None:
+        self.received: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self.port = 0
+
+    async def handle(self, connection: ServerConnection) -> None:
+        async for message in connection:
+            self.received.put_nowait(message)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        async with serve(self.handle, "127.0.0.1", self.port) as server:
+            self.port = next(iter(server.sockets)).getsockname()[1]
+            yield
+
+
+class World:
+    def __init__(self, port: int) -> None:
+        self.connects: asyncio.Queue[None] = asyncio.Queue()
+        self.stream = Stream(f"ws://127.0.0.1:{port}", SystemClock(), lambda: self.connects.put_nowait(None))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[World]:
+        task = asyncio.create_task(self.stream.run())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def within(waiting: asyncio.Queue[object] | asyncio.Queue[None] | asyncio.Queue[bytes | str]) -> object:
+    async with asyncio.timeout(10):
+        return await waiting.get()
+
+
+async def test_messages_arrive_whole_in_order_and_as_binary_frames() -> None:
+    autoscaler = Autoscaler()
+    async with autoscaler.running(), World(autoscaler.port).running() as world:
+        await within(world.connects)
+        world.stream.send(b"one")
+        world.stream.send(b"\x00two")
+        assert [await within(autoscaler.received), await within(autoscaler.received)] == [b"one", b"\x00two"]
+
+
+async def test_without_a_connection_messages_are_lost_and_counted() -> None:
+    autoscaler = Autoscaler()
+    async with autoscaler.running():
+        pass
+    async with World(autoscaler.port).running() as world:
+        world.stream.send(b"nobody hears this")
+        assert (world.stream.lost, world.stream.connected) == (1, False)
+        async with autoscaler.running():
+            await within(world.connects)
+            world.stream.send(b"this one")
+            assert await within(autoscaler.received) == b"this one"
+
+
+async def test_it_comes_back_after_the_autoscaler_was_gone() -> None:
+    autoscaler = Autoscaler()
+    async with autoscaler.running():
+        world = World(autoscaler.port)
+        async with world.running():
+            await within(world.connects)
+    async with world.running():
+        for count in range(1, 4):
+            async with autoscaler.running():
+                await within(world.connects)
+                world.stream.send(b"%d" % count)
+                assert await within(autoscaler.received) == b"%d" % count
+    assert world.stream.broken >= 3
+    assert not world.stream.connected
+
+
+async def test_all_that_was_sent_before_the_end_reaches_the_socket() -> None:
+    autoscaler = Autoscaler()
+    async with autoscaler.running(), World(autoscaler.port).running() as world:
+        await within(world.connects)
+        for i in range(100):
+            world.stream.send(b"%d" % i)
+        await world.stream.drained()
+        assert [await within(autoscaler.received) for _ in range(100)] == [b"%d" % i for i in range(100)]
+
+
+@pytest.mark.parametrize("port", [1])
+async def test_nothing_is_waited_for_when_nobody_is_there(port: int) -> None:
+    async with World(port).running() as world:
+        await world.stream.drained()

@@ -1,0 +1,56 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from activator.settings import Settings
+from swell.runtime.errors import SettingsError
+
+POD = {"POD_NAME": "activator-1", "POD_IP": "10.0.0.1"}
+
+
+def test_the_defaults_need_only_the_pods_name_and_ip() -> None:
+    settings = Settings.parse(POD)
+    assert (settings.pod_name, settings.gateway_port, settings.admin_port) == ("activator-1", 8080, 9090)
+    assert settings.autoscaler_url == "ws://autoscaler.swell-system.svc.cluster.local:8080"
+    assert not settings.trust_revision_headers
+
+
+def test_the_autoscaler_is_sought_in_the_system_namespace() -> None:
+    settings = Settings.parse({**POD, "SYSTEM_NAMESPACE": "knative", "CLUSTER_DOMAIN": "corp"})
+    assert settings.autoscaler_url == "ws://autoscaler.knative.svc.corp:8080"
+
+
+def test_what_is_set_is_taken() -> None:
+    settings = Settings.parse(
+        {
+            **POD,
+            "SWELL_LISTEN_IP": "127.0.0.1",
+            "SWELL_GATEWAY_PORT": "0",
+            "SWELL_ADMIN_PORT": "9191",
+            "AUTOSCALER_URL": "ws://127.0.0.1:1",
+            "SWELL_TRUST_REVISION_HEADERS": "true",
+            "SWELL_SHUTDOWN_GRACE_S": "2.5",
+        }
+    )
+    assert (settings.listen_ip, settings.gateway_port, settings.admin_port) == ("127.0.0.1", 0, 9191)
+    assert (settings.trust_revision_headers, settings.shutdown_grace_s) == (True, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("POD_NAME", ""),
+        ("SWELL_GATEWAY_PORT", "http"),
+        ("SWELL_ADMIN_PORT", "70000"),
+        ("AUTOSCALER_URL", "localhost:8080"),
+        ("SWELL_TRUST_REVISION_HEADERS", "perhaps"),
+        ("SWELL_SHUTDOWN_GRACE_S", "-1"),
+        ("SWELL_DRAIN_DEADLINE_S", "nan"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(key: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=key) as raised:
+        Settings.parse({**POD, key: value})
+    assert repr(value) in str(raised.value)
