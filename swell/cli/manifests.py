@@ -1,0 +1,140 @@
+"""Manifests: read them from files, and work out what applying one changes. Knows no cluster."""
+
+from __future__ import annotations
+
+import copy
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from swell.api.kinds import Kind
+from swell.api.meta import Obj
+from swell.runtime.errors import SwellError
+
+# kubectl keeps its memory under the same key, so that the two tools can take turns.
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+class BadManifest(SwellError):
+    """A manifest that cannot be read: which file, what was found, what is expected."""
+
+
+def read_manifests(filenames: list[str]) -> list[Obj]:
+    """All objects of files, folders (their .yaml, .yml and .json files) and "-" (stdin), in order."""
+    found: list[Obj] = []
+    for name in filenames:
+        for source, text in _texts(name):
+            found.extend(_objects(source, text))
+    if not found:
+        raise BadManifest(f"no objects in {', '.join(filenames)}")
+    return found
+
+
+def _texts(name: str) -> Iterator[tuple[str, str]]:
+    if name == "-":
+        yield "stdin", sys.stdin.read()
+        return
+    path = Path(name)
+    if path.is_dir():
+        for child in sorted(path.iterdir()):
+            if child.suffix in (".yaml", ".yml", ".json"):
+                yield str(child), child.read_text()
+        return
+    try:
+        yield name, path.read_text()
+    except OSError as exc:
+        raise BadManifest(f"{name}: {exc.strerror}") from exc
+
+
+def _objects(source: str, text: str) -> Iterator[Obj]:
+    try:
+        documents = list(yaml.safe_load_all(text))
+    except yaml.YAMLError as exc:
+        raise BadManifest(f"{source} is not YAML: {exc}") from exc
+    for number, document in enumerate(documents, 1):
+        if document is None:
+            continue
+        where = f"{source}, document {number}"
+        if not isinstance(document, dict):
+            raise BadManifest(f"{where}: expected an object, found {type(document).__name__}")
+        if document.get("kind") == "List":
+            yield from document.get("items", [])
+            continue
+        _require_identity(where, document)
+        yield document
+
+
+def _require_identity(where: str, document: Obj) -> None:
+    for field in ("apiVersion", "kind"):
+        if not isinstance(document.get(field), str):
+            raise BadManifest(f"{where}: {field} is missing")
+    metadata = document.get("metadata")
+    if not isinstance(metadata, dict) or not (metadata.get("name") or metadata.get("generateName")):
+        raise BadManifest(f"{where}: metadata.name is missing")
+
+
+def remembering(wanted: Obj) -> Obj:
+    """`wanted` with itself noted down as the last applied configuration."""
+    bare = copy.deepcopy(wanted)
+    annotations = bare.setdefault("metadata", {}).setdefault("annotations", {})
+    annotations.pop(LAST_APPLIED, None)
+    noted = copy.deepcopy(bare)
+    noted["metadata"]["annotations"][LAST_APPLIED] = json.dumps(bare, separators=(",", ":"), sort_keys=True) + "\n"
+    return noted
+
+
+def apply_patch(live: Obj, wanted: Obj) -> Obj:
+    """The JSON merge patch that makes `live` what `wanted` (from `remembering`) says; {} for no change.
+
+    Fields that the last apply set and this one leaves out are removed; fields that others set stay.
+    """
+    noted = live.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED)
+    last: Obj = json.loads(noted) if noted else {}
+    patch = _difference(live, wanted)
+    _merge(patch, _removals(last, wanted, live))
+    return patch
+
+
+def _difference(live: Any, wanted: Obj) -> Obj:
+    patch: Obj = {}
+    for field, value in wanted.items():
+        found = live.get(field) if isinstance(live, dict) else None
+        if isinstance(value, dict) and isinstance(found, dict):
+            inner = _difference(found, value)
+            if inner:
+                patch[field] = inner
+        elif found != value:
+            patch[field] = value
+    return patch
+
+
+def _removals(last: Obj, wanted: Obj, live: Obj) -> Obj:
+    patch: Obj = {}
+    for field, value in last.items():
+        if field not in live:
+            continue
+        if field not in wanted:
+            patch[field] = None
+        elif isinstance(value, dict) and isinstance(wanted[field], dict) and isinstance(live[field], dict):
+            inner = _removals(value, wanted[field], live[field])
+            if inner:
+                patch[field] = inner
+    return patch
+
+
+def _merge(into: Obj, more: Obj) -> None:
+    for field, value in more.items():
+        if isinstance(value, dict) and isinstance(into.get(field), dict):
+            _merge(into[field], value)
+        else:
+            into[field] = value
+
+
+def describe(kind: Kind, obj: Obj) -> str:
+    """How kubectl names an object in one word: `service.serving.knative.dev/hello`."""
+    group = f".{kind.group}" if kind.group else ""
+    return f"{kind.kind.lower()}{group}/{obj['metadata']['name']}"

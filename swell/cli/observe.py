@@ -1,0 +1,145 @@
+"""Sample a Service for the live view: informers for objects, the autoscaler's last numbers over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from swell.api.kinds import POD, POD_AUTOSCALER, SERVICE
+from swell.api.labels import SERVICE as SERVICE_LABEL
+from swell.api.meta import Obj
+from swell.cli.live import Sample
+from swell.kube.client import KubeClient
+from swell.kube.informer import Informer
+from swell.local import cluster
+from swell.runtime.clock import Clock, SystemClock
+from swell.runtime.errors import SwellError
+
+NUMBERS_TIMEOUT_S = 1.0
+
+
+class NoService(SwellError):
+    """The Service to follow does not exist."""
+
+
+class Observer:
+    """Looks at one Service; `sample()` is cheap enough to call several times a second."""
+
+    def __init__(
+        self,
+        namespace: str,
+        name: str,
+        informers: tuple[Informer, Informer, Informer],
+        session: aiohttp.ClientSession,
+        autoscaler_url: str | None,
+        clock: Clock,
+    ) -> None:
+        self._namespace = namespace
+        self._name = name
+        self._services, self._autoscalers, self._pods = informers
+        self._session = session
+        self._autoscaler_url = autoscaler_url
+        self._clock = clock
+        self._started_s = clock.now()
+        self._changed = asyncio.Event()
+        for informer in informers:
+            informer.add_handler(lambda _old, _new: self._changed.set())
+
+    async def changed(self) -> None:
+        """Returns at the next change of the Service, its PodAutoscalers or its pods."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    @property
+    def service(self) -> Obj | None:
+        """The Service as last seen."""
+        return self._services.get(self._namespace, self._name)
+
+    def pods(self) -> list[Obj]:
+        """Its pods, those on their way out included."""
+        return list(self._pods.items())
+
+    async def sample(self) -> Sample:
+        """What is so now. Without numbers from the autoscaler, concurrency and rates read 0."""
+        service = self.service or {}
+        numbers = await self._numbers()
+        known = [entry for pa in self._autoscalers.items() if (entry := numbers.get(_key(pa)))]
+        wanted = [pa.get("status", {}).get("desiredScale") for pa in self._autoscalers.items()]
+        pods = [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
+        ready = sum(_status(pod, "Ready") == "True" for pod in pods)
+        return Sample(
+            at_s=self._clock.now() - self._started_s,
+            revision=service.get("status", {}).get("latestReadyRevisionName", ""),
+            wanted=sum(w for w in wanted if w is not None and w >= 0) if any(w is not None for w in wanted) else None,
+            ready=ready,
+            starting=len(pods) - ready,
+            concurrency=sum(float(entry.get("panic_value") or 0.0) for entry in known),
+            target=next((float(entry["target"]) for entry in known if entry.get("target")), None),
+            requests_per_s=sum(float(entry.get("requests_per_s") or 0.0) for entry in known),
+            panic=any(bool(entry.get("in_panic")) for entry in known),
+            condition=_describe(service),
+        )
+
+    async def _numbers(self) -> dict[str, dict[str, Any]]:
+        if self._autoscaler_url is None:
+            return {}
+        timeout = aiohttp.ClientTimeout(total=NUMBERS_TIMEOUT_S)
+        try:
+            async with self._session.get(f"{self._autoscaler_url}/decisions", timeout=timeout) as answer:
+                found: dict[str, dict[str, Any]] = await answer.json()
+                return found
+        except (aiohttp.ClientError, TimeoutError):
+            return {}  # the autoscaler is restarting: the objects are still worth showing
+
+
+@asynccontextmanager
+async def observe(client: KubeClient, namespace: str, name: str, autoscaler_url: str | None) -> AsyncIterator[Observer]:
+    """An observer with its informers synced; `NoService` if there is nothing to follow."""
+    clock = SystemClock()
+    mine = f"{SERVICE_LABEL}={name}"
+    informers = (
+        Informer(client, SERVICE, namespace=namespace, clock=clock),
+        Informer(client, POD_AUTOSCALER, namespace=namespace, label_selector=mine, clock=clock),
+        Informer(client, POD, namespace=namespace, label_selector=mine, clock=clock),
+    )
+    async with aiohttp.ClientSession() as session:
+        try:
+            await asyncio.gather(*(informer.start() for informer in informers))
+            observer = Observer(namespace, name, informers, session, autoscaler_url, clock)
+            if observer.service is None:
+                raise NoService(f"there is no Service {namespace}/{name}; `swell get ksvc -A` lists those there are")
+            yield observer
+        finally:
+            await asyncio.gather(*(informer.close() for informer in informers))
+
+
+def autoscaler_of(kubeconfig: Path) -> str | None:
+    """Where the autoscaler of the embedded cluster with this kubeconfig answers; None for other clusters."""
+    try:
+        config = cluster.load(kubeconfig.parent)
+    except cluster.NoCluster:
+        return None
+    return config.autoscaler_url
+
+
+def _key(obj: Obj) -> str:
+    return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
+
+
+def _status(obj: Obj, type_: str) -> str:
+    for condition in obj.get("status", {}).get("conditions", []):
+        if condition["type"] == type_:
+            return str(condition["status"])
+    return "Unknown"
+
+
+def _describe(service: Obj) -> str:
+    for condition in service.get("status", {}).get("conditions", []):
+        if condition["type"] == "Ready" and condition["status"] != "True":
+            return f"{condition.get('reason', 'not ready')}: {condition.get('message', '')}".rstrip(": ")
+    return "Ready" if service.get("status") else "new"

@@ -1,0 +1,42 @@
+"""`swell watch`: the live view of one Service."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from rich.console import Console
+from rich.live import Live
+
+from swell.cli.context import connect, find_kubeconfig
+from swell.cli.live import Sample, View
+from swell.cli.observe import Observer, autoscaler_of, observe
+
+PERIOD_S = 0.5
+
+
+async def watch(name: str, namespace: str, kubeconfig: str | None, seconds: float | None) -> int:
+    """Show the Service until Ctrl-C, or for `seconds`; returns the exit code."""
+    autoscaler = autoscaler_of(find_kubeconfig(kubeconfig, os.environ))
+    async with connect(kubeconfig) as client, observe(client, namespace, name, autoscaler) as observer:
+        try:
+            async with asyncio.timeout(seconds):
+                await follow(observer, View(f"{namespace}/{name}"), Console())
+        except TimeoutError:
+            pass  # that long was asked for
+    return 0
+
+
+async def follow(observer: Observer, view: View, console: Console) -> None:
+    """Draw on a terminal; elsewhere print a line whenever something changed. Runs until cancelled."""
+    last: Sample | None = None
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            sample = await observer.sample()
+            view.add(sample)
+            if console.is_terminal:
+                live.update(view.render(), refresh=True)
+            elif sample.replaces(last):
+                print(sample.line(), flush=True)
+                last = sample
+            await asyncio.sleep(PERIOD_S)

@@ -1,0 +1,263 @@
+"""A cluster as the end-to-end tests see it: a gateway to call and an API to write to, wherever it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from swell.api.kinds import DEPLOYMENT, POD, REVISION, SERVICE, Kind
+from swell.kube.errors import AlreadyExists, NotFound
+from swell.kube.rest import RestClient
+
+Obj = dict[str, Any]
+WAIT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, headers with lower-case names, body."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where the tests run. `gateway` is "127.0.0.1:PORT"; `domain` is what follows NAME.NAMESPACE."""
+
+    gateway: str
+    domain: str
+    kubeconfig: Path
+    namespace: str = "default"
+    image: str = "e2e-app"
+
+    def host(self, name: str) -> str:
+        return f"{name}.{self.namespace}.{self.domain}"
+
+    def url(self, path: str = "/") -> str:
+        return f"http://{self.gateway}{path}"
+
+    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
+        """Run the real kubectl; returns stdout. With `check=False` stdout and stderr together."""
+        done = subprocess.run(
+            ["kubectl", *arguments],
+            input=stdin,
+            env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if check else subprocess.STDOUT,
+            text=True,
+            timeout=WAIT_S + 30,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"kubectl {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Objects]:
+        kube = await RestClient.from_kubeconfig(str(self.kubeconfig))
+        try:
+            async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+                yield Objects(self, kube, session)
+        finally:
+            await kube.close()
+
+
+def have_kubectl() -> bool:
+    return shutil.which("kubectl") is not None
+
+
+def unique(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{uuid.uuid4().hex[:6]}"
+
+
+@dataclass(slots=True)
+class Objects:
+    """Objects and requests of one test; the Services it made are deleted at the end."""
+
+    home: Home
+    kube: RestClient
+    session: aiohttp.ClientSession
+    made: list[str] = field(default_factory=list)
+
+    def service(
+        self,
+        name: str,
+        *,
+        env: dict[str, str] | None = None,
+        annotations: dict[str, str] | None = None,
+        image: str | None = None,
+        **spec: Any,
+    ) -> Obj:
+        """A Service manifest; `spec` holds further fields of the revision's spec."""
+        container: Obj = {
+            "image": image or self.home.image,
+            "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
+        }
+        template: Obj = {"spec": {"containers": [container], **spec}}
+        if annotations:
+            template["metadata"] = {
+                "annotations": {f"autoscaling.knative.dev/{key}": value for key, value in annotations.items()}
+            }
+        return {
+            "apiVersion": SERVICE.api_version,
+            "kind": SERVICE.kind,
+            "metadata": {"name": name, "namespace": self.home.namespace},
+            "spec": {"template": template},
+        }
+
+    async def apply(self, service: Obj) -> Obj:
+        """Create the Service, or replace its spec."""
+        name = service["metadata"]["name"]
+        try:
+            self.made.append(name)
+            return await self.kube.create(SERVICE, service)
+        except AlreadyExists:
+            return await self.kube.patch(
+                SERVICE, self.home.namespace, name, {"spec": service["spec"]}, patch_type="merge"
+            )
+
+    async def until(self, kind: Kind, name: str, seen: Callable[[Obj], bool], *, timeout_s: float = WAIT_S) -> Obj:
+        """The object once `seen` says so; the last state is in the error if it never does."""
+        last: Obj = {}
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    listed = await self.kube.list(kind, self.home.namespace, field_selector=f"metadata.name={name}")
+                    for obj in listed.items:
+                        last = obj
+                        if seen(obj):
+                            return obj
+                    async for event in self.kube.watch(
+                        kind,
+                        self.home.namespace,
+                        resource_version=listed.resource_version,
+                        field_selector=f"metadata.name={name}",
+                    ):
+                        if event.type == "BOOKMARK":
+                            continue
+                        last = event.object
+                        if seen(last):
+                            return last
+        except TimeoutError:
+            raise AssertionError(f"{kind} {name} never came to it:\n{json.dumps(last, indent=1)}") from None
+
+    async def ready(self, name: str, *, timeout_s: float = WAIT_S) -> Obj:
+        """The Service once it is Ready at its current generation."""
+        return await self.until(SERVICE, name, is_ready, timeout_s=timeout_s)
+
+    async def deploy(self, service: Obj) -> Obj:
+        """Apply and wait until Ready."""
+        await self.apply(service)
+        return await self.ready(service["metadata"]["name"])
+
+    async def pods(self, service: str) -> list[Obj]:
+        """The pods of a Service that are not on their way out."""
+        listed = await self.kube.list(POD, self.home.namespace, label_selector=f"serving.knative.dev/service={service}")
+        return [pod for pod in listed.items if "deletionTimestamp" not in pod["metadata"]]
+
+    async def until_pods(
+        self, service: str, enough: Callable[[list[Obj]], bool], *, timeout_s: float = WAIT_S
+    ) -> list[Obj]:
+        """All pods of a Service (those going too) once `enough` says so."""
+        selector = f"serving.knative.dev/service={service}"
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    listed = await self.kube.list(POD, self.home.namespace, label_selector=selector)
+                    pods = {pod["metadata"]["uid"]: pod for pod in listed.items}
+                    if enough(list(pods.values())):
+                        return list(pods.values())
+                    async for event in self.kube.watch(
+                        POD,
+                        self.home.namespace,
+                        resource_version=listed.resource_version,
+                        label_selector=selector,
+                    ):
+                        if event.type == "BOOKMARK":
+                            continue
+                        if event.type == "DELETED":
+                            pods.pop(event.object["metadata"]["uid"], None)
+                        else:
+                            pods[event.object["metadata"]["uid"]] = event.object
+                        if enough(list(pods.values())):
+                            return list(pods.values())
+        except TimeoutError:
+            raise AssertionError(
+                f"the pods of {service} never came to it: {[_brief(p) for p in pods.values()]}"
+            ) from None
+
+    async def gone(self, service: str, *, timeout_s: float = WAIT_S) -> None:
+        """Returns once the Service has no pod left, not even one going."""
+        await self.until_pods(service, lambda pods: not pods, timeout_s=timeout_s)
+
+    async def get(self, name: str, path: str = "/", **options: Any) -> Answer:
+        """GET through the gateway from the Service (or tag, as TAG-NAME)."""
+        return await self.request("GET", name, path, **options)
+
+    async def request(self, method: str, name: str, path: str = "/", **options: Any) -> Answer:
+        headers = {**options.pop("headers", {}), "Host": options.pop("host", self.home.host(name))}
+        async with self.session.request(method, self.home.url(path), headers=headers, **options) as answer:
+            body = await answer.read()
+            return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, body)
+
+    async def clean(self) -> None:
+        for name in self.made:
+            try:
+                await self.kube.delete(SERVICE, self.home.namespace, name)
+            except NotFound:
+                continue
+
+    async def revisions(self, service: str) -> list[Obj]:
+        listed = await self.kube.list(
+            REVISION, self.home.namespace, label_selector=f"serving.knative.dev/service={service}"
+        )
+        return sorted(listed.items, key=lambda obj: str(obj["metadata"]["name"]))
+
+    async def deployments(self, service: str) -> list[Obj]:
+        listed = await self.kube.list(
+            DEPLOYMENT, self.home.namespace, label_selector=f"serving.knative.dev/service={service}"
+        )
+        return listed.items
+
+
+def condition(obj: Obj, type_: str = "Ready") -> Obj:
+    """The condition of that type, or {}."""
+    for found in obj.get("status", {}).get("conditions", []):
+        if found["type"] == type_:
+            return dict(found)
+    return {}
+
+
+def is_ready(obj: Obj) -> bool:
+    """Ready at the current generation."""
+    current = obj.get("status", {}).get("observedGeneration") == obj["metadata"].get("generation")
+    return current and condition(obj).get("status") == "True"
+
+
+def pod_is_ready(pod: Obj) -> bool:
+    return "deletionTimestamp" not in pod["metadata"] and condition(pod).get("status") == "True"
+
+
+def _brief(pod: Obj) -> str:
+    status = pod.get("status", {})
+    return f"{pod['metadata']['name']} {status.get('phase')} {condition(pod).get('status')}"

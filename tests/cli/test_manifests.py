@@ -1,0 +1,63 @@
+"""Reading manifests, and what applying one changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from swell.cli.manifests import BadManifest, apply_patch, read_manifests, remembering
+
+
+def _service(**spec: object) -> dict[str, object]:
+    return {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec}
+
+
+def test_applying_twice_changes_nothing() -> None:
+    wanted = remembering(_service(image="x"))
+    assert apply_patch(wanted, wanted) == {}
+
+
+def test_a_field_that_was_applied_before_and_is_left_out_now_is_removed() -> None:
+    live = remembering(_service(image="x", port=1))
+    patch = apply_patch(live, remembering(_service(image="x")))
+    assert patch["spec"] == {"port": None}
+
+
+def test_a_field_that_somebody_else_set_stays() -> None:
+    live = remembering(_service(image="x"))
+    live["spec"]["replicas"] = 3
+    live["metadata"]["labels"] = {"by": "others"}
+    patch = apply_patch(live, remembering(_service(image="y")))
+    assert patch["spec"] == {"image": "y"}
+    assert "labels" not in patch["metadata"]
+
+
+def test_several_documents_and_folders_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "2.yaml").write_text("apiVersion: v1\nkind: B\nmetadata: {name: b}\n---\n---\n")
+    (tmp_path / "1.yaml").write_text("apiVersion: v1\nkind: A\nmetadata: {name: a}\n")
+    (tmp_path / "notes.txt").write_text("no manifest")
+    assert [obj["kind"] for obj in read_manifests([str(tmp_path)])] == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("kind: A\nmetadata: {name: a}", "document 1: apiVersion is missing"),
+        ("apiVersion: v1\nkind: A\nmetadata: {}", "metadata.name is missing"),
+        ("- 1", "expected an object, found list"),
+        ("a: [", "is not YAML"),
+        ("", "no objects in"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_says_why(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(text)
+    with pytest.raises(BadManifest, match="bad.yaml") as caught:
+        read_manifests([str(file)])
+    assert says in str(caught.value)
+
+
+def test_a_missing_file_is_named() -> None:
+    with pytest.raises(BadManifest, match=r"nowhere\.yaml: No such file"):
+        read_manifests(["nowhere.yaml"])

@@ -1,0 +1,78 @@
+"""The app of the end-to-end tests: shows what reached it, and can be slow, stream, upgrade and die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+from aiohttp import WSMsgType, web
+
+in_flight = 0
+in_flight_max = 0
+
+
+@web.middleware
+async def counting(request: web.Request, handler: object) -> web.StreamResponse:
+    global in_flight, in_flight_max
+    in_flight += 1
+    in_flight_max = max(in_flight_max, in_flight)
+    try:
+        return await handler(request)  # type: ignore[operator,no-any-return]
+    finally:
+        in_flight -= 1
+
+
+async def show(request: web.Request) -> web.Response:
+    await asyncio.sleep(float(request.query.get("sleep_ms", "0")) / 1000)
+    return web.json_response(
+        {
+            "pid": os.getpid(),
+            "version": os.environ.get("VERSION", ""),
+            "revision": os.environ.get("K_REVISION", ""),
+            "service": os.environ.get("K_SERVICE", ""),
+            "host": request.host,
+            "path": request.path_qs,
+            "headers": {name.lower(): value for name, value in request.headers.items()},
+            "in_flight_max": in_flight_max,
+        }
+    )
+
+
+async def echo(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    response.content_type = "application/octet-stream"
+    await response.prepare(request)
+    async for chunk in request.content.iter_any():
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    ws = web.WebSocketResponse()
+    await ws.prepare(request)
+    async for message in ws:
+        if message.type is WSMsgType.TEXT:
+            await ws.send_str(message.data.upper())
+    return ws
+
+
+async def die(request: web.Request) -> web.Response:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return web.Response()
+
+
+async def make() -> web.Application:
+    await asyncio.sleep(float(os.environ.get("START_DELAY_MS", "0")) / 1000)
+    app = web.Application(middlewares=[counting], client_max_size=1 << 30)
+    app.router.add_route("*", "/echo", echo)
+    app.router.add_get("/ws", socket)
+    app.router.add_get("/die", die)
+    app.router.add_route("*", "/{path:.*}", show)
+    return app
+
+
+if __name__ == "__main__":
+    print("app starts", os.environ.get("VERSION", ""), flush=True)
+    web.run_app(make(), host="127.0.0.1", port=int(os.environ["PORT"]), print=None, shutdown_timeout=20)
