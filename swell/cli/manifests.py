@@ -90,26 +90,36 @@ def remembering(wanted: Obj) -> Obj:
 def apply_patch(live: Obj, wanted: Obj) -> Obj:
     """The JSON merge patch that makes `live` what `wanted` (from `remembering`) says; {} for no change.
 
-    Fields that the last apply set and this one leaves out are removed; fields that others set stay.
+    Fields that the last apply set and this one leaves out are removed; fields that others set stay. A list is
+    written as a whole, unless it is as last applied and the live one only has more filled in, as defaults are.
     """
     noted = live.get("metadata", {}).get("annotations", {}).get(LAST_APPLIED)
     last: Obj = json.loads(noted) if noted else {}
-    patch = _difference(live, wanted)
+    patch = _difference(live, wanted, last)
     _merge(patch, _removals(last, wanted, live))
     return patch
 
 
-def _difference(live: Any, wanted: Obj) -> Obj:
+def _difference(live: Obj, wanted: Obj, last: Obj) -> Obj:
     patch: Obj = {}
     for field, value in wanted.items():
-        found = live.get(field) if isinstance(live, dict) else None
+        found, before = live.get(field), last.get(field)
         if isinstance(value, dict) and isinstance(found, dict):
-            inner = _difference(found, value)
+            inner = _difference(found, value, before if isinstance(before, dict) else {})
             if inner:
                 patch[field] = inner
-        elif found != value:
+        elif found != value and not (before == value and _covers(found, value)):
             patch[field] = value
     return patch
+
+
+def _covers(live: Any, wanted: Any) -> bool:
+    """Whether everything in `wanted` is so in `live`, which may have more fields but no more items."""
+    if isinstance(wanted, dict) and isinstance(live, dict):
+        return all(field in live and _covers(live[field], value) for field, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(live, list):
+        return len(live) == len(wanted) and all(map(_covers, live, wanted))
+    return bool(live == wanted)
 
 
 def _removals(last: Obj, wanted: Obj, live: Obj) -> Obj:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,21 @@ def test_a_field_that_somebody_else_set_stays() -> None:
     patch = apply_patch(live, remembering(_service(image="y")))
     assert patch["spec"] == {"image": "y"}
     assert "labels" not in patch["metadata"]
+
+
+def test_a_list_that_only_got_defaults_filled_in_is_left_alone() -> None:
+    wanted = remembering(_service(containers=[{"image": "x"}]))
+    live = copy.deepcopy(wanted)
+    live["spec"]["containers"][0]["name"] = "user-container"
+    assert apply_patch(live, wanted) == {}
+    live["spec"]["containers"][0]["image"] = "changed by others"
+    assert apply_patch(live, wanted)["spec"] == {"containers": [{"image": "x"}]}
+
+
+def test_a_field_left_out_of_a_list_item_is_removed_with_the_whole_list() -> None:
+    live = remembering(_service(containers=[{"image": "x", "args": ["a"]}]))
+    patch = apply_patch(live, remembering(_service(containers=[{"image": "x"}])))
+    assert patch["spec"] == {"containers": [{"image": "x"}]}
 
 
 def test_several_documents_and_folders_are_read_in_order(tmp_path: Path) -> None:

@@ -138,6 +138,10 @@ class _Peer:
             self._send({"id": number, "error": _error(exc)})
         except ConnectionError as exc:
             logger.debug("a link was lost before its answer", error=str(exc))
+        except Exception as exc:
+            # The caller waits: whatever went wrong here, it must hear of it.
+            logger.exception("a call over the link failed", op=call["op"])
+            self._send({"id": number, "error": _error(KubeError(500, "InternalError", f"internal error: {exc!r}"))})
 
     async def _call(self, call: Obj) -> Any:
         op = call["op"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast, get_args
 
-from swell.api.kinds import NAMESPACE
 from swell.api.meta import Obj
 from swell.kube.client import Propagation
 from swell.local.apiserver.deletion import DeleteOptions
@@ -122,7 +121,3 @@ def delete_options(query: Mapping[str, str], body: Obj) -> DeleteOptions:
         resource_version=preconditions.get("resourceVersion"),
         grace_s=grace_s,
     )
-
-
-def is_namespace(target: Target) -> bool:
-    return target.resource.kind == NAMESPACE

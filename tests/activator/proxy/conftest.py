@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import uvloop
@@ -14,6 +14,14 @@ from activator.proxy.exchange import Address, Exchange
 from activator.proxy.server import ProxyServer
 
 Talk = Callable[["Line"], Awaitable[None]]
+T = TypeVar("T")
+# Nothing here takes a second. A test that waits in vain is to fail, not to hang.
+PATIENCE_S = 20.0
+
+
+async def soon(what: Awaitable[T]) -> T:
+    async with asyncio.timeout(PATIENCE_S):
+        return await what
 
 
 class Line:
@@ -27,16 +35,16 @@ class Line:
         self.writer.write(data)
 
     async def head(self) -> bytes:
-        return await self.reader.readuntil(b"\r\n\r\n")
+        return await self.until(b"\r\n\r\n")
 
     async def hear(self, size: int) -> bytes:
-        return await self.reader.readexactly(size)
+        return await soon(self.reader.readexactly(size))
 
     async def rest(self) -> bytes:
-        return await self.reader.read()
+        return await soon(self.reader.read())
 
     async def until(self, end: bytes) -> bytes:
-        return await self.reader.readuntil(end)
+        return await soon(self.reader.readuntil(end))
 
     def close(self) -> None:
         self.writer.close()
@@ -114,6 +122,8 @@ class World:
 
     # For tests.
 
+    soon = staticmethod(soon)
+
     async def app(self, talk: Talk) -> App:
         app = App(talk)
         await app.start()
@@ -134,10 +144,9 @@ class World:
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Wait for something that an exchange brings about."""
-        async with asyncio.timeout(10):
-            while not holds():
-                self._changed.clear()
-                await self._changed.wait()
+        while not holds():
+            self._changed.clear()
+            await soon(self._changed.wait())
 
     async def until_done(self, count: int = 1) -> None:
         await self.until(lambda: len(self.done) >= count)
@@ -146,8 +155,7 @@ class World:
     async def running(self) -> AsyncIterator[World]:
         await self.server.start("127.0.0.1", 0)
         try:
-            async with asyncio.timeout(30):
-                yield self
+            yield self
         finally:
             for line in self._lines:
                 line.close()

@@ -167,10 +167,11 @@ async def test_case_11_a_caller_that_leaves_while_held_is_gone(world: World) -> 
 
 @pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"])
 async def test_when_the_caller_leaves_the_app_is_cut_off(world: World, begun: bytes) -> None:
-    cut = asyncio.Event()
+    asked, cut = asyncio.Event(), asyncio.Event()
 
     async def talk(line: Line) -> None:
         await line.head()
+        asked.set()
         line.say(begun)
         try:
             await line.rest()
@@ -180,11 +181,11 @@ async def test_when_the_caller_leaves_the_app_is_cut_off(world: World, begun: by
     await world.app(talk)
     line = await world.caller()
     line.say(GET)
-    await world.until(lambda: bool(world.exchanges))
+    await world.soon(asked.wait())
     if begun:
         await line.until(b"hello")
     line.reset()
-    await cut.wait()
+    await world.soon(cut.wait())
     await world.until_done()
     assert world.done[0].gone
     assert len(world.server.upstreams.pool) == 0
@@ -201,14 +202,17 @@ async def test_a_caller_that_leaves_does_not_have_what_it_sent_ahead_done(world:
 
 
 async def test_a_reply_while_the_app_works_cuts_it_off_and_keeps_the_caller(world: World) -> None:
+    asked = asyncio.Event()
+
     async def talk(line: Line) -> None:
         await line.head()
+        asked.set()
         await line.rest()
 
-    app = await world.app(talk)
+    await world.app(talk)
     line = await world.caller()
     line.say(GET)
-    await world.until(lambda: bool(app.connections))
+    await world.soon(asked.wait())
     world.exchanges[0].reply(504, b"request timeout")
     assert (await line.head()).startswith(b"HTTP/1.1 504 Gateway Timeout\r\n")
     assert await line.hear(15) == b"request timeout"
@@ -234,7 +238,7 @@ async def test_an_abort_cuts_both_sides(world: World) -> None:
     line.say(GET)
     await line.until(b"hello")
     world.exchanges[0].abort()
-    await cut.wait()
+    await world.soon(cut.wait())
     with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
         await line.hear(1)
     assert not world.done[0].gone
@@ -281,7 +285,7 @@ async def test_dropping_an_address_closes_its_idle_connections(world: World) -> 
     world.server.drop(("127.0.0.1", 1))
     assert len(world.server.upstreams.pool) == 1
     world.server.drop(app.address)
-    await closed.wait()
+    await world.soon(closed.wait())
 
 
 async def test_idle_connections_are_swept_out(make_world: Callable[..., World]) -> None:
@@ -296,5 +300,5 @@ async def test_idle_connections_are_swept_out(make_world: Callable[..., World]) 
     async with make_world(idle_s=0.05).running() as world:
         await world.app(talk)
         await world.ask(CLOSE)
-        await closed.wait()
+        await world.soon(closed.wait())
         assert len(world.server.upstreams.pool) == 0

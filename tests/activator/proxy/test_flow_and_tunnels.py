@@ -76,7 +76,7 @@ async def test_a_slow_caller_holds_the_app_and_gets_everything_in_the_end(world:
     line.say(GET)
     await line.head()
     line.writer.transport.pause_reading()
-    assert await poured < HELD_BYTES_MAX
+    assert await world.soon(poured) < HELD_BYTES_MAX
     exchange = world.exchanges[0]
     assert exchange.upstream.flow.holds == PEER_FULL
     assert line.writer.transport is not None
@@ -251,7 +251,7 @@ async def test_a_drain_waits_for_what_is_in_progress_and_closes_what_is_idle(wor
         await world.caller()
     go_on.set()
     assert await busy.rest() == OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
-    await drained
+    await world.soon(drained)
     assert world.server.connections == 0
 
 

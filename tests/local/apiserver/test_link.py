@@ -96,6 +96,12 @@ async def test_a_watch_from_a_version_that_is_gone_says_so(client: LinkClient) -
         await anext(client.watch(CONFIG_MAP, resource_version="0"))
 
 
+async def test_a_call_that_breaks_the_server_is_answered_all_the_same(client: LinkClient) -> None:
+    with pytest.raises(Unavailable, match="internal error"):
+        await client.create(CONFIG_MAP, {"metadata": 3})
+    assert (await client.list(CONFIG_MAP)).items == []
+
+
 async def test_many_calls_are_under_way_at_once(client: LinkClient) -> None:
     names = [f"n{number}" for number in range(50)]
     await asyncio.gather(*(client.create(CONFIG_MAP, config_map(name)) for name in names))
