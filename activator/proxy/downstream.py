@@ -14,7 +14,7 @@ from activator.proxy.errors import RemoteProtocolError
 from activator.proxy.exchange import Address, Exchange
 from activator.proxy.flow import AHEAD, PEER_FULL, Flow
 from activator.proxy.framing import GOES_ON, Chunked, Length, request_body
-from activator.proxy.headers import RequestReader
+from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, RequestReader
 
 if TYPE_CHECKING:
     from activator.proxy.server import ProxyServer
@@ -174,6 +174,8 @@ class Downstream(asyncio.Protocol):
 
     def next(self) -> None:
         """The exchange is over: what came behind it, or the end."""
+        if len(self.reader.head) > HEAD_KEPT_BYTES_MAX:
+            self.reader.forget()
         if self.body is not None:
             if self._closes:
                 self._close_gently()

@@ -16,7 +16,7 @@ from activator.proxy.tunnel import Tunnel
 if TYPE_CHECKING:
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
-    from activator.proxy.headers import RequestReader
+    from activator.proxy.heads import RequestReader
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
 

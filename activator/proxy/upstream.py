@@ -13,7 +13,8 @@ from activator.proxy.errors import RemoteProtocolError
 from activator.proxy.exchange import HEAD
 from activator.proxy.flow import PEER_FULL, Flow
 from activator.proxy.framing import GOES_ON, Body, Chunked, Length, Spans, UntilClose, response_body
-from activator.proxy.headers import ResponseReader, response_head
+from activator.proxy.headers import response_head
+from activator.proxy.heads import ResponseReader
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Exchange

@@ -22,7 +22,6 @@ from swell.runtime.errors import SwellError
 
 LOOPBACK: Final = "127.0.0.1"
 GATEWAY_PORT: Final = 8080
-API_PORT: Final = 6443
 # Below every system's range for outgoing connections, so that none of those can sit on a port of ours
 # while the program that listens there restarts.
 ASSIGNED_PORTS: Final = range(20_000, 30_000)
@@ -190,7 +189,7 @@ def _ports_before(state: Path) -> tuple[int, int, int]:
     try:
         last = load(state)
     except NoCluster:
-        return 0, API_PORT, 0
+        return 0, 0, 0
     return last.admin_port, last.api_port, last.autoscaler_port
 
 
@@ -209,7 +208,10 @@ def _require_free(port: int, what: str, option: str) -> None:
 
 
 def _choose(preferred: int, taken: set[int]) -> int:
-    """`preferred` if it is free, else any free port; never one of `taken`, to which it is added."""
+    """`preferred` if it is free, else any free port; never one of `taken`, to which it is added.
+
+    At random: two clusters that start at the same moment would both find the first one free.
+    """
     candidates = itertools.chain([preferred], random.sample(ASSIGNED_PORTS, len(ASSIGNED_PORTS)))
     port = next(port for port in candidates if port and port not in taken and _is_free(port))
     taken.add(port)

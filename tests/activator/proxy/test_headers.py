@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.headers import RequestReader, ResponseReader, host_name, request_head, response_head
+from activator.proxy.headers import host_name, request_head, response_head
+from activator.proxy.heads import RequestReader, ResponseReader
 
 APP = ("10.0.0.7", 8012)
 Extra = tuple[tuple[bytes, bytes], ...]

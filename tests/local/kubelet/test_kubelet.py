@@ -184,7 +184,9 @@ async def test_a_new_kubelet_takes_running_pods_over_as_they_are(node: Any, queu
     events = node.kube.watch(POD, "default", resource_version=version)
     first = (await anext(events)).object
     await events.aclose()
-    assert status_of(first)["state"].get("running") is None, "nothing was written before the app was killed"
+    # The end and the next start may come in one write; anything else was written by the takeover itself.
+    shown = status_of(first)
+    assert "terminated" in shown["state"] or shown["restartCount"] == 1, "a takeover writes nothing"
     await node.until("web", lambda pod: status_of(pod)["restartCount"] == 1 and is_ready(pod))
     await node.delete("web")
     await node.until_gone("web")
