@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from activator.admission.buffer import LINE_MAX, ROOM_BYTES_MAX, ROOM_MAX
+from swell.runtime import environ as env
 from swell.runtime.errors import SettingsError
 
-PORT_MAX: Final = 65535
 SYSTEM_NAMESPACE: Final = "swell-system"
 CLUSTER_DOMAIN: Final = "cluster.local"
 AUTOSCALER_PORT: Final = 8080
+OF_POD: Final = "the name and IP of this pod; on Kubernetes by the downward API"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,50 +57,18 @@ class Settings:
         autoscaler = f"ws://autoscaler.{namespace}.svc.{domain}:{AUTOSCALER_PORT}"
         default = cls()
         return cls(
-            pod_name=_required(environ, "POD_NAME"),
-            pod_ip=_required(environ, "POD_IP"),
+            pod_name=env.required(environ, "POD_NAME", OF_POD),
+            pod_ip=env.required(environ, "POD_IP", OF_POD),
             system_namespace=namespace,
             listen_ip=environ.get("SWELL_LISTEN_IP") or default.listen_ip,
-            gateway_port=_port(environ, "SWELL_GATEWAY_PORT", default.gateway_port),
-            admin_port=_port(environ, "SWELL_ADMIN_PORT", default.admin_port),
+            gateway_port=env.port(environ, "SWELL_GATEWAY_PORT", default.gateway_port),
+            admin_port=env.port(environ, "SWELL_ADMIN_PORT", default.admin_port),
             autoscaler_url=_websocket_url(environ, "AUTOSCALER_URL", autoscaler),
             cluster_domain=domain,
-            trust_revision_headers=_flag(environ, "SWELL_TRUST_REVISION_HEADERS"),
-            shutdown_grace_s=_seconds(environ, "SWELL_SHUTDOWN_GRACE_S", default.shutdown_grace_s),
-            drain_deadline_s=_seconds(environ, "SWELL_DRAIN_DEADLINE_S", default.drain_deadline_s),
+            trust_revision_headers=env.flag(environ, "SWELL_TRUST_REVISION_HEADERS"),
+            shutdown_grace_s=env.seconds(environ, "SWELL_SHUTDOWN_GRACE_S", default.shutdown_grace_s),
+            drain_deadline_s=env.seconds(environ, "SWELL_DRAIN_DEADLINE_S", default.drain_deadline_s),
         )
-
-
-def _required(environ: Mapping[str, str], key: str) -> str:
-    value = environ.get(key, "")
-    if not value:
-        raise SettingsError(key, value, "the name and IP of this pod; on Kubernetes by the downward API")
-    return value
-
-
-def _port(environ: Mapping[str, str], key: str, default: int) -> int:
-    text = environ.get(key) or str(default)
-    if not text.isdecimal() or int(text) > PORT_MAX:
-        raise SettingsError(key, text, f"a port number 0..{PORT_MAX}, 0 for a free one")
-    return int(text)
-
-
-def _seconds(environ: Mapping[str, str], key: str, default: float) -> float:
-    text = environ.get(key) or str(default)
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < float("inf"):
-        raise SettingsError(key, text, "a number of seconds, 0 or more")
-    return value
-
-
-def _flag(environ: Mapping[str, str], key: str) -> bool:
-    text = (environ.get(key) or "false").lower()
-    if text not in ("true", "false"):
-        raise SettingsError(key, text, "true or false")
-    return text == "true"
 
 
 def _websocket_url(environ: Mapping[str, str], key: str, default: str) -> str:

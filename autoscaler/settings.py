@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from swell.runtime.errors import SettingsError
+from swell.runtime import environ as env
 
-PORT_MAX: Final = 65535
 SYSTEM_NAMESPACE: Final = "swell-system"
 AUTOSCALER_PORT: Final = 8080
 
@@ -32,28 +31,13 @@ class Settings:
     def parse(cls, environ: Mapping[str, str]) -> Settings:
         """From environment variables. Raises `SettingsError` naming key, value and what is allowed."""
         default = cls()
-        election = _flag(environ, "SWELL_LEADER_ELECTION")
-        pod_name = environ.get("POD_NAME", "")
-        if election and not pod_name:
-            raise SettingsError("POD_NAME", pod_name, "the name of this pod, because SWELL_LEADER_ELECTION is on")
+        election = env.flag(environ, "SWELL_LEADER_ELECTION")
+        if election:
+            env.required(environ, "POD_NAME", "the name of this pod, because SWELL_LEADER_ELECTION is on")
         return cls(
             system_namespace=environ.get("SYSTEM_NAMESPACE") or default.system_namespace,
             listen_ip=environ.get("SWELL_LISTEN_IP") or default.listen_ip,
-            port=_port(environ, "SWELL_AUTOSCALER_PORT", default.port),
+            port=env.port(environ, "SWELL_AUTOSCALER_PORT", default.port),
             leader_election=election,
-            pod_name=pod_name or default.pod_name,
+            pod_name=environ.get("POD_NAME") or default.pod_name,
         )
-
-
-def _port(environ: Mapping[str, str], key: str, default: int) -> int:
-    text = environ.get(key) or str(default)
-    if not (text.isascii() and text.isdecimal()) or int(text) > PORT_MAX:
-        raise SettingsError(key, text, f"a port number 0..{PORT_MAX}, 0 for a free one")
-    return int(text)
-
-
-def _flag(environ: Mapping[str, str], key: str) -> bool:
-    text = (environ.get(key) or "false").lower()
-    if text not in ("true", "false"):
-        raise SettingsError(key, text, "true or false")
-    return text == "true"

@@ -63,7 +63,7 @@ async def run(
         daemons.spawn(_work(settings, kube, clock, controllers), "controllers")
         if ready is not None:
             ready(0)
-        _log.info("reconciling", elect=settings.elect)
+        _log.info("reconciling", leader_election=settings.leader_election)
         await _until(stopped, daemons)
     finally:
         starting.cancel()
@@ -91,10 +91,10 @@ async def _work(settings: Settings, kube: KubeClient, clock: Clock, controllers:
             for each in controllers.values():
                 group.create_task(each.run(), name=each.name)
 
-    if not settings.elect:
+    if not settings.leader_election:
         await lead()
         return
-    elector = Elector(kube, settings.system_namespace, LEASE, settings.identity, clock)
+    elector = Elector(kube, settings.system_namespace, LEASE, settings.pod_name, clock)
     await elector.run(lead)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from swell.runtime.errors import SettingsError
+from swell.runtime import environ as env
 
 SYSTEM_NAMESPACE: Final = "swell-system"
 CLUSTER_DOMAIN: Final = "cluster.local"
@@ -17,49 +17,32 @@ WORKERS_MAX: Final = 64
 class Settings:
     """All settings of one controller.
 
-    `front_door` is the DNS name that the Kubernetes Services of Routes point at. `elect`: several controllers
-    run, and only the holder of the Lease works; `identity` is this one's name in it. `workers` per kind.
+    `front_door` is the DNS name that the Kubernetes Services of Routes point at.
+    `leader_election`: several controllers run, and only the holder of the Lease works; `pod_name` tells them apart.
+    `workers` is per kind.
     """
 
     system_namespace: str = SYSTEM_NAMESPACE
     cluster_domain: str = CLUSTER_DOMAIN
     front_door: str = f"activator.{SYSTEM_NAMESPACE}.svc.{CLUSTER_DOMAIN}"
-    elect: bool = False
-    identity: str = "controller"
+    leader_election: bool = False
+    pod_name: str = "controller"
     workers: int = 2
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
         """From environment variables. Raises `SettingsError` naming key, value and what is allowed."""
+        default = cls()
         namespace = environ.get("SYSTEM_NAMESPACE") or SYSTEM_NAMESPACE
         domain = environ.get("CLUSTER_DOMAIN") or CLUSTER_DOMAIN
-        elect = _flag(environ, "SWELL_LEADER_ELECTION")
+        election = env.flag(environ, "SWELL_LEADER_ELECTION")
+        if election:
+            env.required(environ, "POD_NAME", "the name of this pod, because SWELL_LEADER_ELECTION is on")
         return cls(
             system_namespace=namespace,
             cluster_domain=domain,
             front_door=environ.get("SWELL_FRONT_DOOR") or f"activator.{namespace}.svc.{domain}",
-            elect=elect,
-            identity=_identity(environ, elect),
-            workers=_workers(environ),
+            leader_election=election,
+            pod_name=environ.get("POD_NAME") or default.pod_name,
+            workers=env.integer(environ, "SWELL_WORKERS", default.workers, least=1, most=WORKERS_MAX),
         )
-
-
-def _identity(environ: Mapping[str, str], elect: bool) -> str:
-    name = environ.get("POD_NAME", "")
-    if elect and not name:
-        raise SettingsError("POD_NAME", name, "the name of this pod, by which candidates for the Lease differ")
-    return name or "controller"
-
-
-def _flag(environ: Mapping[str, str], key: str) -> bool:
-    text = (environ.get(key) or "false").lower()
-    if text not in ("true", "false"):
-        raise SettingsError(key, text, "true or false")
-    return text == "true"
-
-
-def _workers(environ: Mapping[str, str]) -> int:
-    text = environ.get("SWELL_WORKERS") or "2"
-    if not text.isdecimal() or not 1 <= int(text) <= WORKERS_MAX:
-        raise SettingsError("SWELL_WORKERS", text, f"1 to {WORKERS_MAX} reconciles at a time, per kind")
-    return int(text)

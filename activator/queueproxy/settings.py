@@ -8,9 +8,10 @@ from typing import Final
 
 from activator.queueproxy.drain import QUIET_S
 from activator.queueproxy.probe import Probe, parse_probes
+from swell.runtime import environ as env
+from swell.runtime.environ import PORT_MAX
 from swell.runtime.errors import SettingsError
 
-PORT_MAX: Final = 65535
 ADMIN_PORT: Final = 8022
 STATISTICS_PORT: Final = 9090
 # 0 does not switch the timeout off, and does not fire at once as the reference's does (spec dataplane 6).
@@ -58,29 +59,29 @@ class Settings:
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
         """From environment variables. Raises `SettingsError` naming key, value and what is allowed."""
-        user_port = _port(environ, "USER_PORT", least=1)
+        user_port = env.port(environ, "USER_PORT", least=1)
         announce_to = _addresses(environ, "SWELL_ANNOUNCE_TO")
         for key in ("SERVING_LOGGING_CONFIG", "QUEUE_SERVING_TLS_PORT"):  # part of the contract, not used yet
             _present(environ, key)
         return cls(
-            container_concurrency=_integer(environ, "CONTAINER_CONCURRENCY"),
-            serving_port=_port(environ, "QUEUE_SERVING_PORT"),
+            container_concurrency=env.integer(environ, "CONTAINER_CONCURRENCY"),
+            serving_port=env.port(environ, "QUEUE_SERVING_PORT"),
             user_port=user_port,
             namespace=_present(environ, "SERVING_NAMESPACE"),
             configuration=_present(environ, "SERVING_CONFIGURATION"),
             revision=_present(environ, "SERVING_REVISION"),
             pod=_present(environ, "SERVING_POD"),
-            pod_ip=_filled(environ, "SERVING_POD_IP", "the pod's IP address, by the downward API"),
+            pod_ip=env.required(environ, "SERVING_POD_IP", "the pod's IP address, by the downward API"),
             service=environ.get("SERVING_SERVICE", ""),
-            pod_uid=_filled(environ, "SERVING_POD_UID", "the pod's uid") if announce_to else "",
-            timeout_s=_seconds(environ, "REVISION_TIMEOUT_SECONDS", None) or TIMEOUT_DEFAULT_S,
-            response_start_timeout_s=_seconds(environ, "REVISION_RESPONSE_START_TIMEOUT_SECONDS", 0.0),
-            idle_timeout_s=_seconds(environ, "REVISION_IDLE_TIMEOUT_SECONDS", 0.0),
+            pod_uid=env.required(environ, "SERVING_POD_UID", "the pod's uid") if announce_to else "",
+            timeout_s=env.seconds(environ, "REVISION_TIMEOUT_SECONDS") or TIMEOUT_DEFAULT_S,
+            response_start_timeout_s=env.seconds(environ, "REVISION_RESPONSE_START_TIMEOUT_SECONDS", 0.0),
+            idle_timeout_s=env.seconds(environ, "REVISION_IDLE_TIMEOUT_SECONDS", 0.0),
             probes=parse_probes(environ.get("SERVING_READINESS_PROBE", ""), user_port),
             announce_to=announce_to,
-            drain_quiet_s=_seconds(environ, "SWELL_DRAIN_QUIET_S", QUIET_S),
-            admin_port=_port(environ, "SWELL_ADMIN_PORT", ADMIN_PORT),
-            statistics_port=_port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),
+            drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", QUIET_S),
+            admin_port=env.port(environ, "SWELL_ADMIN_PORT", ADMIN_PORT),
+            statistics_port=env.port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),
             log_level=_log_level(environ, "SERVING_LOGGING_LEVEL"),
         )
 
@@ -89,39 +90,6 @@ def _present(environ: Mapping[str, str], key: str) -> str:
     if key not in environ:
         raise SettingsError(key, None, "it must be set, if only to an empty text")
     return environ[key]
-
-
-def _filled(environ: Mapping[str, str], key: str, what: str) -> str:
-    value = environ.get(key, "")
-    if not value:
-        raise SettingsError(key, environ.get(key), what)
-    return value
-
-
-def _integer(environ: Mapping[str, str], key: str) -> int:
-    text = environ.get(key)
-    if text is None or not (text.isascii() and text.isdecimal()):
-        raise SettingsError(key, text, "a whole number, 0 or more")
-    return int(text)
-
-
-def _port(environ: Mapping[str, str], key: str, default: int | None = None, *, least: int = 0) -> int:
-    text = environ.get(key) or (None if default is None else str(default))
-    if text is None or not (text.isascii() and text.isdecimal()) or not least <= int(text) <= PORT_MAX:
-        free = "" if least else ", 0 for a free one"
-        raise SettingsError(key, environ.get(key), f"a port number {least}..{PORT_MAX}{free}")
-    return int(text)
-
-
-def _seconds(environ: Mapping[str, str], key: str, default: float | None) -> float:
-    text = environ.get(key) or (None if default is None else str(default))
-    try:
-        value = float(text) if text is not None else -1.0
-    except ValueError:
-        value = -1.0
-    if not 0.0 <= value < float("inf"):
-        raise SettingsError(key, environ.get(key), "a number of seconds, 0 or more")
-    return value
 
 
 def _log_level(environ: Mapping[str, str], key: str) -> str:

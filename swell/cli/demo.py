@@ -94,7 +94,10 @@ def demo_service(window: str) -> Obj:
     """The sample's manifest with a short window, so that going to zero can be watched."""
     service: Obj = yaml.safe_load((sample(NAME) / "service.yaml").read_text())
     service["metadata"]["namespace"] = NAMESPACE
-    service["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/window"] = window
+    annotations = service["spec"]["template"]["metadata"]["annotations"]
+    annotations["autoscaling.knative.dev/window"] = window
+    # A tenth of so short a window is less than the time between two reports.
+    annotations["autoscaling.knative.dev/panic-window-percentage"] = "50"
     return service
 
 

@@ -69,16 +69,18 @@ class Observer:
         service = self.service or {}
         numbers = await self._numbers()
         known = [entry for pa in self._autoscalers.items() if (entry := numbers.get(_key(pa)))]
-        wanted = [pa.get("status", {}).get("desiredScale") for pa in self._autoscalers.items()]
+        scales = [pa.get("status", {}).get("desiredScale") for pa in self._autoscalers.items()]
+        wanted = [scale for scale in scales if scale is not None and scale >= 0]  # -1: not decided yet
         pods = [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
         ready = sum(_status(pod, "Ready") == "True" for pod in pods)
         return Sample(
             at_s=self._clock.now() - self._started_s,
             revision=service.get("status", {}).get("latestReadyRevisionName", ""),
-            wanted=sum(w for w in wanted if w is not None and w >= 0) if any(w is not None for w in wanted) else None,
+            wanted=sum(wanted) if wanted else None,
             ready=ready,
             starting=len(pods) - ready,
-            concurrency=sum(float(entry.get("panic_value") or 0.0) for entry in known),
+            # The shorter window is fresher, but one of a second is often between two reports.
+            concurrency=sum(float(entry.get("panic_value") or entry.get("stable_value") or 0.0) for entry in known),
             target=next((float(entry["target"]) for entry in known if entry.get("target")), None),
             requests_per_s=sum(float(entry.get("requests_per_s") or 0.0) for entry in known),
             panic=any(bool(entry.get("in_panic")) for entry in known),

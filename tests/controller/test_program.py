@@ -280,14 +280,14 @@ async def test_a_service_made_anew_does_not_take_its_predecessors_revision_for_i
 
 async def test_of_two_controllers_only_the_leader_works_and_the_other_takes_over(cluster: Cluster) -> None:
     await cluster.stop()
-    await cluster.start(Settings(elect=True, identity="first"))
+    await cluster.start(Settings(leader_election=True, pod_name="first"))
     await cluster.apply()
     await cluster.serve("svc-00001")
     await cluster.ready()
     lease = await cluster.kube.get(LEASE, "swell-system", "swell-controller")
     assert lease["spec"]["holderIdentity"] == "first"
     await cluster.stop()
-    await cluster.start(Settings(elect=True, identity="second"))
+    await cluster.start(Settings(leader_election=True, pod_name="second"))
     await cluster.apply("next")
     await cluster.serve("next-00001")
     await cluster.ready("next")

@@ -1,0 +1,13 @@
+"""All tests run on the loop that the programs run on."""
+
+from __future__ import annotations
+
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Mapping
+
+import uvloop
+
+
+def pytest_asyncio_loop_factories(config: object, item: object) -> Mapping[str, Callable[[], AbstractEventLoop]]:
+    """Transports, their classes and the order of their callbacks differ between loops."""
+    return {"uvloop": uvloop.new_event_loop}
