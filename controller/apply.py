@@ -85,7 +85,11 @@ class Applier:
             await self._recorder.event(obj, "Normal", "Created", child.news)
 
     async def _patch(self, patch: Patch) -> None:
-        meta = {"labels": dict(patch.labels), "annotations": dict(patch.annotations)}
+        meta: Obj = {
+            "labels": dict(patch.labels),
+            "annotations": dict(patch.annotations),
+            "resourceVersion": patch.version,
+        }
         body: Obj = {"metadata": {key: value for key, value in meta.items() if value}}
         try:
             await self._kube.patch(patch.kind, patch.namespace, patch.name, body)

@@ -113,7 +113,8 @@ def _marked(kind: Kind, meta: ObjectMeta, route: str, used: bool, now_s: float) 
             changed[labels.ROUTING_STATE] = state
             annotations[labels.ROUTING_STATE_MODIFIED] = rfc3339(now_s)
     if annotations or changed:
-        yield Patch(kind, meta.namespace, meta.name, changed, annotations)
+        # Another Route may be adding itself at the same moment: neither must lose the other's name.
+        yield Patch(kind, meta.namespace, meta.name, changed, annotations, version=meta.resource_version)
 
 
 def _is_going(configuration: Configuration, caches: Caches) -> bool:

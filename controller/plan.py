@@ -40,13 +40,17 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A JSON merge patch of labels and annotations; None takes one away."""
+    """A JSON merge patch of labels and annotations; None takes one away.
+
+    With `version` it is refused if the object has changed since: for what several keys work on at once.
+    """
 
     kind: Kind
     namespace: str
     name: str
     labels: Mapping[str, str | None]
     annotations: Mapping[str, str | None]
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

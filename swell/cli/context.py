@@ -17,12 +17,16 @@ class NoCluster(SwellError):
 
 
 def find_kubeconfig(explicit: str | None, environ: Mapping[str, str]) -> Path:
-    """The kubeconfig to use: the option, $KUBECONFIG, the cluster of `swell up` if it runs, ~/.kube/config."""
-    named = explicit or environ.get("KUBECONFIG", "").split(os.pathsep)[0]
+    """The kubeconfig to use: the option, $KUBECONFIG, the cluster of `swell up` if it runs, ~/.kube/config.
+
+    Of several paths in $KUBECONFIG the first that exists; they are not merged. Raises `NoCluster`.
+    """
+    named = [explicit] if explicit else [path for path in environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     if named:
-        if not Path(named).exists():
-            raise NoCluster(f"the kubeconfig {named} does not exist")
-        return Path(named)
+        found = next((Path(path) for path in named if Path(path).exists()), None)
+        if found is None:
+            raise NoCluster(f"the kubeconfig {', '.join(named)} does not exist")
+        return found
     state = cluster.default_state(environ)
     if cluster.is_running(state):
         return cluster.load(state).kubeconfig

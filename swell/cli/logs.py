@@ -13,10 +13,15 @@ from swell.kube.rest import RestClient
 from swell.runtime.errors import SwellError
 
 QUEUE_PROXY = "queue-proxy"
+SERVICE_WORDS = ("ksvc", "kservice", "service", "services.serving.knative.dev")
 
 
 class NoPods(SwellError):
     """There is nothing that could have written something."""
+
+
+class BadTarget(SwellError):
+    """Neither a Service nor a pod was named."""
 
 
 async def logs(
@@ -26,8 +31,11 @@ async def logs(
 
     With several pods each line begins with the pod's name. Raises `NoPods`.
     """
+    kind, slash, inside = name.rpartition("/")
+    if slash and kind not in ("pod", "pods", *SERVICE_WORDS):
+        raise BadTarget(f"{name}: say NAME or ksvc/NAME for a Service, pod/NAME for a pod")
     async with connect(kubeconfig) as client:
-        pods = [name.removeprefix("pod/")] if name.startswith("pod/") else await _pods(client, namespace, name)
+        pods = [inside] if kind in ("pod", "pods") else await _pods(client, namespace, inside)
         prefixed = len(pods) > 1
         copies = [
             _copy(client, namespace, pod, container, follow, tail, f"{pod}: " if prefixed else "") for pod in pods

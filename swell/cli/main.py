@@ -63,7 +63,9 @@ def _run(work: Coroutine[Any, Any, int]) -> None:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the gateway, where requests come in.")] = 8080,
+    port: Annotated[
+        int, typer.Option(help="Port of the gateway, where requests come in; 0 takes a free one.", min=0, max=65535)
+    ] = 8080,
     state: State = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Forget everything at the end.")] = False,
     via_rest: Annotated[
@@ -73,12 +75,14 @@ def up(
     """Run the one-machine cluster until Ctrl-C, which drains it."""
     from swell.cli.up import up as run_cluster
 
+    if ephemeral and state is not None:
+        raise SwellError("--ephemeral keeps nothing and --state DIR keeps everything in DIR: say one of them")
     run_cluster(state=None if ephemeral else _state(state), port=port, via_rest=via_rest)
 
 
 @app.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.")] = 0,
+    port: Annotated[int, typer.Option(help="Port of the gateway; 0 takes a free one.", min=0, max=65535)] = 0,
     window: Annotated[str, typer.Option(help="Stable window: how long silence lasts before zero.")] = "6s",
     load: Annotated[float, typer.Option(help="Seconds of load.", min=5)] = 30.0,
     via_rest: Annotated[bool, typer.Option("--via-rest", help="As for `swell up`.")] = False,
@@ -122,7 +126,7 @@ def get(
     name: Annotated[str | None, typer.Argument()] = None,
     namespace: Namespace = "default",
     all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A")] = False,
-    output: Annotated[str, typer.Option("--output", "-o", help="table, wide, yaml or json.")] = "table",
+    output: Annotated[str, typer.Option("--output", "-o", help="table, wide, yaml, json or name.")] = "table",
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """List objects, or show one."""
@@ -147,14 +151,14 @@ def delete(
 
 @app.command()
 def logs(
-    name: Annotated[str, typer.Argument(help="Name of a Service, or of a pod as pod/NAME.")],
+    name: Annotated[str, typer.Argument(help="Name of a Service, as NAME or ksvc/NAME, or of a pod as pod/NAME.")],
     namespace: Namespace = "default",
     follow: Annotated[bool, typer.Option("--follow", "-f")] = False,
     container: Annotated[str | None, typer.Option("--container", "-c", help="[default: the app's]")] = None,
     tail: Annotated[int | None, typer.Option(help="Only the last lines.")] = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Print what the app wrote."""
+    """Print what the app wrote: the pods that there are now."""
     from swell.cli.logs import logs as run_logs
 
     _run(run_logs(name, namespace, kubeconfig, container=container, follow=follow, tail=tail))

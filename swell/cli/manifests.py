@@ -38,16 +38,24 @@ def _texts(name: str) -> Iterator[tuple[str, str]]:
     if name == "-":
         yield "stdin", sys.stdin.read()
         return
+    if name.startswith(("http://", "https://")):
+        raise BadManifest(f"{name}: URLs are not read; download it, or pipe it in: curl -s {name} | swell apply -f -")
     path = Path(name)
     if path.is_dir():
         for child in sorted(path.iterdir()):
             if child.suffix in (".yaml", ".yml", ".json"):
-                yield str(child), child.read_text()
+                yield str(child), _read(child)
         return
+    yield name, _read(path)
+
+
+def _read(path: Path) -> str:
     try:
-        yield name, path.read_text()
+        return path.read_text()
     except OSError as exc:
-        raise BadManifest(f"{name}: {exc.strerror}") from exc
+        raise BadManifest(f"{path}: {exc.strerror}") from exc
+    except UnicodeDecodeError as exc:
+        raise BadManifest(f"{path} is not text: {exc}") from exc
 
 
 def _objects(source: str, text: str) -> Iterator[Obj]:
@@ -59,16 +67,20 @@ def _objects(source: str, text: str) -> Iterator[Obj]:
         if document is None:
             continue
         where = f"{source}, document {number}"
-        if not isinstance(document, dict):
-            raise BadManifest(f"{where}: expected an object, found {type(document).__name__}")
-        if document.get("kind") == "List":
-            yield from document.get("items", [])
-            continue
-        _require_identity(where, document)
-        yield document
+        _require_mapping(where, document)
+        items = document.get("items", []) if document.get("kind") == "List" else [document]
+        for index, item in enumerate(items):
+            _require_identity(where if item is document else f"{where}, items[{index}]", item)
+            yield item
 
 
-def _require_identity(where: str, document: Obj) -> None:
+def _require_mapping(where: str, document: Any) -> None:
+    if not isinstance(document, dict):
+        raise BadManifest(f"{where}: expected an object, found {type(document).__name__}")
+
+
+def _require_identity(where: str, document: Any) -> None:
+    _require_mapping(where, document)
     for field in ("apiVersion", "kind"):
         if not isinstance(document.get(field), str):
             raise BadManifest(f"{where}: {field} is missing")

@@ -13,6 +13,7 @@ from swell.api.kinds import SERVICE, Kind
 from swell.api.meta import Obj
 from swell.cli.context import connect
 from swell.cli.manifests import apply_patch, describe, read_manifests, remembering
+from swell.kube.discovery import NoSuchKind
 from swell.kube.errors import Conflict, KubeError, NotFound
 from swell.kube.rest import RestClient
 from swell.runtime.errors import SwellError
@@ -39,12 +40,11 @@ async def apply(filenames: list[str], namespace: str, kubeconfig: str | None, *,
     async with connect(kubeconfig) as client:
         services = []
         for manifest in manifests:
-            kind = await client.kind_of(manifest)
-            wanted = _placed(manifest, kind, namespace)
             try:
-                obj, verb = await _apply_one(client, kind, wanted)
-            except KubeError as error:
-                print(f"swell: {describe(kind, wanted)} refused: {error}", file=sys.stderr)
+                kind = await client.kind_of(manifest)
+                obj, verb = await _apply_one(client, kind, _placed(manifest, kind, namespace))
+            except (KubeError, NoSuchKind) as error:
+                print(f"swell: {manifest['kind']} {_name(manifest)} refused: {error}", file=sys.stderr)
                 failed = True
                 continue
             print(f"{describe(kind, obj)} {verb}")
@@ -53,6 +53,10 @@ async def apply(filenames: list[str], namespace: str, kubeconfig: str | None, *,
         if wait_s is not None:
             await asyncio.gather(*(_until_ready(client, service, wait_s) for service in services))
     return 1 if failed else 0
+
+
+def _name(manifest: Obj) -> str:
+    return str(manifest["metadata"].get("name") or manifest["metadata"]["generateName"])
 
 
 def _placed(manifest: Obj, kind: Kind, namespace: str) -> Obj:
@@ -129,6 +133,7 @@ async def get(word: str, name: str | None, namespace: str | None, output: str, k
     """Print objects of a kind, or one; `namespace` None lists those of all namespaces."""
     if output not in OUTPUTS:
         raise BadUse(f"--output {output}: allowed are {', '.join(OUTPUTS)}")
+    word, name = split_name(word, name)
     async with connect(kubeconfig) as client:
         kind = await client.resolve(word)
         where = namespace if kind.namespaced else None
@@ -141,6 +146,16 @@ async def get(word: str, name: str | None, namespace: str | None, output: str, k
             objects = [await client.get(kind, where, name)] if name else (await client.list(kind, where)).items
             print(_printed(kind, objects, output, single=name is not None))
     return 0
+
+
+def split_name(word: str, name: str | None) -> tuple[str, str | None]:
+    """Kind and name of `ksvc/hello`, as kubectl takes it too; raises `BadUse` if there is a second name."""
+    kind, slash, inside = word.partition("/")
+    if not slash:
+        return word, name
+    if not inside or name is not None:
+        raise BadUse(f"{word}: say KIND NAME, or KIND/NAME")
+    return kind, inside
 
 
 def render_table(table: Obj, *, wide: bool = False, namespaces: bool = False) -> str:
@@ -177,6 +192,9 @@ def _printed(kind: Kind, objects: list[Obj], output: str, *, single: bool) -> st
 
 async def delete(word: str, names: list[str], filenames: list[str], namespace: str, kubeconfig: str | None) -> int:
     """Delete objects by kind and name, or those of manifests; the exit code is 1 if one was not there."""
+    if "/" in word:
+        word, first = split_name(word, None)
+        names = [str(first), *names]
     if bool(filenames) == bool(word):
         raise BadUse("say what to delete: a kind and names, or --filename FILE")
     if word and not names:

@@ -79,8 +79,7 @@ class Observer:
             wanted=sum(wanted) if wanted else None,
             ready=ready,
             starting=len(pods) - ready,
-            # The shorter window is fresher, but one of a second is often between two reports.
-            concurrency=sum(float(entry.get("panic_value") or entry.get("stable_value") or 0.0) for entry in known),
+            concurrency=sum(float(entry.get("panic_value") or 0.0) for entry in known),
             target=next((float(entry["target"]) for entry in known if entry.get("target")), None),
             requests_per_s=sum(float(entry.get("requests_per_s") or 0.0) for entry in known),
             panic=any(bool(entry.get("in_panic")) for entry in known),

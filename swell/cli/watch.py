@@ -10,7 +10,7 @@ from rich.live import Live
 
 from swell.cli.context import connect, find_kubeconfig
 from swell.cli.live import Sample, View
-from swell.cli.observe import Observer, autoscaler_of, observe
+from swell.cli.observe import NoService, Observer, autoscaler_of, observe
 
 PERIOD_S = 0.5
 
@@ -28,10 +28,15 @@ async def watch(name: str, namespace: str, kubeconfig: str | None, seconds: floa
 
 
 async def follow(observer: Observer, view: View, console: Console) -> None:
-    """Draw on a terminal; elsewhere print a line whenever something changed. Runs until cancelled."""
+    """Draw on a terminal; elsewhere print a line whenever something changed. Runs until cancelled.
+
+    Raises `NoService` when the Service is deleted.
+    """
     last: Sample | None = None
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
+            if observer.service is None:
+                raise NoService("the Service was deleted")
             sample = await observer.sample()
             view.add(sample)
             if console.is_terminal:

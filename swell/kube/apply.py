@@ -32,8 +32,9 @@ async def ensure(kube: KubeClient, kind: Kind, wanted: Obj, seen: Obj | None) ->
     namespace, name = key_of(seen)
     try:
         return await kube.patch(kind, namespace, name, patch)
-    except NotFound:
-        return await kube.create(kind, wanted)
+    except NotFound as exc:
+        # What `wanted` takes away makes no sense in a new object: the next look makes a clean one.
+        raise Conflict(409, "Conflict", f"{kind} {namespace}/{name} was deleted meanwhile: look again") from exc
 
 
 def difference(wanted: Obj, seen: Obj) -> Obj:

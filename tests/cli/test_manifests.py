@@ -64,6 +64,8 @@ def test_several_documents_and_folders_are_read_in_order(tmp_path: Path) -> None
         ("- 1", "expected an object, found list"),
         ("a: [", "is not YAML"),
         ("", "no objects in"),
+        ("kind: List\napiVersion: v1\nitems: [{kind: A, apiVersion: v1}]", "items[0]: metadata.name is missing"),
+        ("kind: List\napiVersion: v1\nitems: [3]", "items[0]: expected an object, found int"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_says_why(tmp_path: Path, text: str, says: str) -> None:
@@ -72,6 +74,17 @@ def test_a_manifest_that_cannot_be_read_says_why(tmp_path: Path, text: str, says
     with pytest.raises(BadManifest, match="bad.yaml") as caught:
         read_manifests([str(file)])
     assert says in str(caught.value)
+
+
+def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "logo.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadManifest, match=r"logo\.yaml is not text"):
+        read_manifests([str(tmp_path)])
+
+
+def test_a_url_is_refused_with_the_way_out() -> None:
+    with pytest.raises(BadManifest, match="URLs are not read"):
+        read_manifests(["https://example.com/service.yaml"])
 
 
 def test_a_missing_file_is_named() -> None:

@@ -56,13 +56,13 @@ async def test_apply_get_logs_watch_and_delete(swell: Swell, home: Home, objects
     header, row = swell.ok("get", "ksvc", name).splitlines()
     assert header.split() == ["NAME", "URL", "LATESTCREATED", "LATESTREADY", "READY", "REASON"]
     assert row.split() == [name, f"http://{home.host(name)}", f"{name}-00001", f"{name}-00001", "True"]
-    assert json.loads(swell.ok("get", "ksvc", name, "-o", "json"))["metadata"]["name"] == name
+    assert json.loads(swell.ok("get", f"ksvc/{name}", "-o", "json"))["metadata"]["name"] == name
     assert yaml.safe_load(swell.ok("get", "rev", "-o", "yaml"))["kind"] == "List"
     assert swell.ok("get", "pods", "-A").startswith("NAMESPACE")
-    assert "hello: listening" in swell.ok("logs", name)
+    assert "hello: listening" in swell.ok("logs", f"ksvc/{name}")
     assert "ready  1" in swell.ok("watch", name, "--seconds", "1")
 
-    assert swell.ok("delete", "ksvc", name) == f"service.serving.knative.dev/{name} deleted\n"
+    assert swell.ok("delete", f"ksvc/{name}") == f"service.serving.knative.dev/{name} deleted\n"
     await objects.gone(name)
     again = swell("delete", "ksvc", name)
     assert again.returncode == 1
@@ -79,6 +79,17 @@ async def test_a_change_is_applied_and_a_field_that_is_left_out_is_removed(swell
     assert (await objects.get(name)).text == "Hello two!\n"
     spec = json.loads(swell.ok("get", "ksvc", name, "-o", "json"))["spec"]["template"]["spec"]
     assert spec["timeoutSeconds"] == 300
+
+
+def test_a_kind_that_does_not_exist_does_not_keep_the_others_from_being_applied(swell: Swell) -> None:
+    name = unique("map")
+    good = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "b"}}
+    bad = {"apiVersion": "v1", "kind": "Nope", "metadata": {"name": "x"}}
+    told = swell("apply", "-f", "-", stdin=yaml.safe_dump_all([bad, good]))
+    assert told.returncode == 1
+    assert told.stdout == f"configmap/{name} created\n"
+    assert "Nope x refused: the cluster has no kind 'Nope'" in told.stderr
+    swell.ok("delete", "configmap", name)
 
 
 def test_a_manifest_that_is_not_valid_is_refused_with_the_field_and_nothing_is_made(
@@ -106,6 +117,9 @@ def test_a_manifest_that_is_not_valid_is_refused_with_the_field_and_nothing_is_m
         (["get", "ksvc", "-o", "xml"], "--output xml: allowed are table, wide, yaml, json, name"),
         (["delete"], "say what to delete"),
         (["delete", "ksvc"], "which ksvc?"),
+        (["get", "ksvc/a", "b"], "ksvc/a: say KIND NAME, or KIND/NAME"),
+        (["logs", "deploy/a"], "deploy/a: say NAME or ksvc/NAME for a Service"),
+        (["up", "--ephemeral", "--state", "x"], "say one of them"),
         (["logs", "nobody"], "Service default/nobody has no pods now"),
         (["watch", "nobody"], "there is no Service default/nobody"),
         (["apply", "-f", "nowhere.yaml"], "nowhere.yaml: No such file"),

@@ -87,11 +87,11 @@ def test_difference(wanted: Obj, seen: Obj, patch: Obj) -> None:
     assert difference({"metadata": {}, **wanted}, {"metadata": {}, **seen}) == patch
 
 
-async def test_an_object_gone_since_it_was_seen_is_made_again(store_client: StoreClient) -> None:
+async def test_an_object_gone_since_it_was_seen_is_looked_at_again(store_client: StoreClient) -> None:
     seen = await ensure(store_client, DEPLOYMENT, deployment(), None)
     await store_client.delete(DEPLOYMENT, "default", "hello")
-    after = await ensure(store_client, DEPLOYMENT, deployment(image="other"), seen)
-    assert after["metadata"]["uid"] != seen["metadata"]["uid"]
+    with pytest.raises(Conflict, match="deleted meanwhile"):
+        await ensure(store_client, DEPLOYMENT, deployment(image="other"), seen)
 
 
 async def test_an_object_made_anew_by_another_is_not_written(store_client: StoreClient) -> None:
