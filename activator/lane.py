@@ -65,6 +65,7 @@ class Lane:
         "_backends",
         "_clock",
         "_known_backends",
+        "_now",
         "_nowhere",
         "_patience_s",
         "_timer",
@@ -95,6 +96,7 @@ class Lane:
         self.deadlines: Deadlines[Exchange] = Deadlines(clock, facts.head_timeout_s, facts.timeout_s, self._late)
         self._backends = backends
         self._clock = clock
+        self._now = clock.now
         self._patience_s = settings.failed_patience_s
         self._known_backends: list[Backend] = []
         self._waiting = False
@@ -105,7 +107,7 @@ class Lane:
 
     def admit(self, exchange: Exchange) -> None:
         """A new request: to a pod if there is a slot, else into the line."""
-        self.report.arrive(self._clock.now())
+        self.report.arrive(exchange.started_s)
         self.deadlines.begin(exchange)
         backend = self.throttler.take()
         if backend is None:
@@ -125,7 +127,7 @@ class Lane:
 
     def done(self, exchange: Exchange, backend: Backend) -> None:
         """The exchange is over, in whatever way."""
-        self.report.leave(self._clock.now())
+        self.report.leave(self._now())
         self.deadlines.end(exchange)
         counts = self.counts
         if exchange.gone:
@@ -136,7 +138,7 @@ class Lane:
             self._leave_line(exchange)
         else:
             self.throttler.release(backend)
-            if self.throttler.line:
+            if self.throttler.line.items:
                 self.pump()
 
     def pump(self) -> None:

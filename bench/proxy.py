@@ -1,7 +1,9 @@
 """Front door and queue-proxy in a row against one plain aiohttp reverse proxy, pinned to the same core.
 
 The app and the load are on another core. Both sides are measured in turns within one run, and the median of
-the rounds counts. `varied`: every request has another path, so that nothing can be known from the one before.
+the rounds counts. Three kinds of requests: `bare`, what wrk sends by itself; `browser`, with a browser's headers;
+`varied`, bare with another path each time. `vs_aiohttp` is the lower of the ratios of the first two. Per request,
+`cpu_us` is the CPU time of all processes of a side, `errors` counts over everything.
 """
 
 from __future__ import annotations
@@ -24,16 +26,17 @@ from pathlib import Path
 import orjson
 
 from bench.coldstart import report
-from bench.proxy_parties import HEADERS
+from bench.proxy_parties import BARE, BROWSER
 
 CONNECTIONS = 64
+KINDS = ("bare", "browser", "varied")
 VARIED_PATHS = 'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", "/" .. n) end\n'
 
 
 def main() -> None:
     """Parse, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m bench.proxy", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="length of one round")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -64,25 +67,33 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
         figures: dict[str, list[float]] = {}
         errors = 0
         for number in range(rounds + 1):
-            for varied in (False, True):
+            for kind in KINDS:
                 for side, (port, pids) in sides.items():
                     length_s = seconds if number else 1.0  # the first round only warms up
-                    before = cpu_s(pids)
-                    requests_s, failed = put_load(load_core, port, length_s, script if varied else None)
+                    before_s, began_s = cpu_s(pids), time.perf_counter()
+                    requests_s, failed = put_load(load_core, port, length_s, kind, script)
                     errors += failed
                     if number:
-                        kind = side + ("_varied" if varied else "")
-                        figures.setdefault(f"{kind}_rps", []).append(requests_s)
-                        used_us = 1e6 * (cpu_s(pids) - before) / max(1.0, requests_s * length_s)
-                        figures.setdefault(f"{kind}_cpu_us", []).append(used_us)
+                        requests = max(1.0, requests_s * (time.perf_counter() - began_s))
+                        figures.setdefault(f"{side}_{kind}_rps", []).append(requests_s)
+                        figures.setdefault(f"{side}_{kind}_cpu_us", []).append(
+                            1e6 * (cpu_s(pids) - before_s) / requests
+                        )
+    return summary(figures) | {"errors": errors}
+
+
+def summary(figures: dict[str, list[float]]) -> dict[str, float]:
+    """The medians, and what the two sides' make of each other."""
     middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
-    return {
-        "vs_aiohttp": round(middle["swell_rps"] / middle["aiohttp_rps"], 2),
-        "vs_aiohttp_varied": round(middle["swell_varied_rps"] / middle["aiohttp_varied_rps"], 2),
-        "vs_aiohttp_cpu": round(middle["aiohttp_cpu_us"] / middle["swell_cpu_us"], 2),
-        **middle,
-        "errors": errors,
+    rates = {kind: middle[f"swell_{kind}_rps"] / middle[f"aiohttp_{kind}_rps"] for kind in KINDS}
+    cpu = {kind: middle[f"aiohttp_{kind}_cpu_us"] / middle[f"swell_{kind}_cpu_us"] for kind in KINDS}
+    ratios = {
+        "vs_aiohttp": min(rates["bare"], rates["browser"]),
+        **{f"vs_aiohttp_{kind}": rates[kind] for kind in KINDS},
+        "vs_aiohttp_cpu": min(cpu["bare"], cpu["browser"]),
+        "vs_aiohttp_varied_cpu": cpu["varied"],
     }
+    return {name: round(ratio, 2) for name, ratio in ratios.items()} | middle
 
 
 def queue_proxy_environ(pod_ip: str, pod_port: int, app_port: int) -> dict[str, str]:
@@ -143,16 +154,18 @@ def wait_for(address: tuple[str, int], process: subprocess.Popen[bytes]) -> None
     raise RuntimeError(f"ended with {process.returncode}: {process.args}")
 
 
-def put_load(core: int, port: int, seconds: float, script: Path | None) -> tuple[float, int]:
-    """Requests per second, and how many failed."""
-    if wrk := shutil.which("wrk"):
-        command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
-        command += [part for name, value in HEADERS.items() for part in ("-H", f"{name}: {value}")]
-        command += ["-s", str(script)] if script else []
-        return read_wrk(run_pinned(core, [*command, f"http://127.0.0.1:{port}/"]))
-    module = [sys.executable, "-m", "bench.proxy_parties", "load", str(port), str(CONNECTIONS), str(seconds)]
-    answer = orjson.loads(run_pinned(core, [*module, "varied" if script else "alike"]))
-    return answer["requests_s"], answer["errors"]
+def put_load(core: int, port: int, seconds: float, kind: str, script: Path) -> tuple[float, int]:
+    """Requests per second, and how many failed. `script` has wrk vary the paths."""
+    wrk = shutil.which("wrk")
+    if wrk is None:
+        module = [sys.executable, "-m", "bench.proxy_parties", "load", str(port), str(CONNECTIONS), str(seconds)]
+        answer = orjson.loads(run_pinned(core, [*module, kind]))
+        return answer["requests_s"], answer["errors"]
+    command = [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s"]
+    headers = BROWSER if kind == "browser" else BARE
+    command += [part for name, value in headers.items() for part in ("-H", f"{name}: {value}")]
+    command += ["-s", str(script)] if kind == "varied" else []
+    return read_wrk(run_pinned(core, [*command, f"http://127.0.0.1:{port}/"]))
 
 
 def run_pinned(core: int, command: list[str]) -> str:

@@ -18,8 +18,9 @@ ANSWER = (
     b"Date: Tue, 24 Nov 2026 15:00:00 GMT\r\nContent-Length: 12\r\n\r\nHello World\n"
 )
 HOST = "bench.default.localhost"
-# What a browser sends.
-HEADERS = {
+# What wrk sends by itself, and what a browser does.
+BARE = {"Host": HOST}
+BROWSER = {
     "Host": HOST,
     "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
@@ -149,8 +150,10 @@ class Client(asyncio.Protocol):
     answers = 0
     errors = 0
 
-    def __init__(self, varied: bool) -> None:
-        self._varied = varied
+    def __init__(self, kind: str) -> None:
+        headers = BROWSER if kind == "browser" else BARE
+        self._varied = kind == "varied"
+        self._rest = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -170,16 +173,15 @@ class Client(asyncio.Protocol):
 
     def _ask(self) -> None:
         path = Client.answers if self._varied else ""
-        lines = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items())
-        self._transport.write(f"GET /{path} HTTP/1.1\r\n{lines}\r\n".encode())  # type: ignore[attr-defined]
+        self._transport.write(f"GET /{path} HTTP/1.1\r\n{self._rest}\r\n".encode())  # type: ignore[attr-defined]
 
 
-async def load(port: str, connections: str, seconds: str, varied: str) -> None:
+async def load(port: str, connections: str, seconds: str, kind: str) -> None:
     """What wrk does, where there is none: prints requests per second and errors."""
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     for _ in range(int(connections)):
-        await loop.create_connection(lambda: Client(varied == "varied"), "127.0.0.1", int(port))
+        await loop.create_connection(lambda: Client(kind), "127.0.0.1", int(port))
     await asyncio.sleep(float(seconds))
     took = time.perf_counter() - started
     print(json.dumps({"requests_s": Client.answers / took, "errors": Client.errors}), flush=True)

@@ -54,29 +54,29 @@ class Room(Generic[W]):
 
 
 class Line(Generic[W]):
-    """Those who wait for one revision, first come first served. False when empty."""
+    """Those who wait for one revision, first come first served: `items`, with their sizes. False when empty."""
 
-    __slots__ = ("_items", "_room", "bytes")
+    __slots__ = ("_room", "bytes", "items")
 
     def __init__(self, room: Room[W]) -> None:
         self._room = room
-        self._items: OrderedDict[W, int] = OrderedDict()
+        self.items: OrderedDict[W, int] = OrderedDict()
         self.bytes = 0
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self.items)
 
     def __contains__(self, item: W) -> bool:
-        return item in self._items
+        return item in self.items
 
     def join(self, item: W, size: int, *, front: bool = False) -> list[W]:
         """Wait here, holding `size` bytes; at the front if it has waited before.
 
         Returns who has to leave the room for it, perhaps `item` itself, perhaps one of another line.
         """
-        self._items[item] = size
+        self.items[item] = size
         if front:
-            self._items.move_to_end(item, last=False)
+            self.items.move_to_end(item, last=False)
         self.bytes += size
         self._room.count += 1
         self._room.bytes += size
@@ -85,7 +85,7 @@ class Line(Generic[W]):
 
     def leave(self, item: W) -> bool:
         """The item waits no more; False if it did not wait here."""
-        size = self._items.pop(item, None)
+        size = self.items.pop(item, None)
         if size is None:
             return False
         self._gone(size)
@@ -93,17 +93,17 @@ class Line(Generic[W]):
 
     def first(self) -> W | None:
         """Who has waited longest."""
-        return next(iter(self._items), None)
+        return next(iter(self.items), None)
 
     def pop(self) -> W:
         """Take out who has waited longest. The line must not be empty."""
-        item, size = self._items.popitem(last=False)
+        item, size = self.items.popitem(last=False)
         self._gone(size)
         return item
 
     def pop_newest(self) -> W:
         """Take out who came last. The line must not be empty."""
-        item, size = self._items.popitem()
+        item, size = self.items.popitem()
         self._gone(size)
         return item
 
@@ -111,5 +111,5 @@ class Line(Generic[W]):
         self.bytes -= size
         self._room.count -= 1
         self._room.bytes -= size
-        if not self._items:
+        if not self.items:
             self._room._lines.pop(self, None)

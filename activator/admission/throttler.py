@@ -74,7 +74,7 @@ class Throttler(Generic[W]):
 
     def take(self) -> Backend | None:
         """A slot on a pod, now; None if there is none or others wait for one already."""
-        if self.line:
+        if self.line.items:
             return None
         backend = self._choose(self.backends)
         if backend is not None:
@@ -87,7 +87,7 @@ class Throttler(Generic[W]):
 
     def next(self) -> tuple[W, Backend] | None:
         """Who has waited longest, and the slot it gets; None if nobody waits or nothing is free."""
-        if not self.line:
+        if not self.line.items:
             return None
         backend = self._choose(self.backends)
         if backend is None:

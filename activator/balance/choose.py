@@ -27,31 +27,28 @@ Policy = Callable[[Sequence[P]], P | None]
 def policy_for(container_concurrency: int, random: Callable[[], float]) -> Policy[P]:
     """The policy for a revision; `random` gives floats in [0, 1)."""
     if container_concurrency <= 0:
-        return TwoChoices(random)
+        return two_choices(random)
     if container_concurrency <= FIRST_FREE_UP_TO:
         return first_free
     return RoundRobin()
 
 
-class TwoChoices:
+def two_choices(random: Callable[[], float]) -> Policy[P]:
     """Of two distinct random pods the one with fewer requests in flight; a tie is a coin's toss."""
 
-    __slots__ = ("_random",)
-
-    def __init__(self, random: Callable[[], float]) -> None:
-        self._random = random
-
-    def __call__(self, pods: Sequence[P]) -> P | None:
+    def choose(pods: Sequence[P]) -> P | None:
         count = len(pods)
         if count < 2:
             return pods[0] if count else None
-        first = int(self._random() * count)
-        second = int(self._random() * (count - 1))
+        first = int(random() * count)
+        second = int(random() * (count - 1))
         if second >= first:
             second += 1
         one, other = pods[first], pods[second]
         # Which of the two is `one` is random already, so taking it in a tie is the coin's toss.
         return other if other.running < one.running else one
+
+    return choose
 
 
 def first_free(pods: Sequence[P]) -> P | None:

@@ -174,8 +174,22 @@ def response_body(named: dict[bytes, bytes], status: int, method: bytes) -> Body
     return UntilClose()
 
 
+def response_length(named: dict[bytes, bytes]) -> int | None:
+    """The length that a response head gives its body, whether or not it has one. Raises as `request_body` does."""
+    length = named.get(b"content-length")
+    if length is None:
+        return None
+    if b"transfer-encoding" in named:
+        raise RemoteProtocolError("both Content-Length and Transfer-Encoding")
+    return _read_length(length)
+
+
 def _length(value: bytes) -> Length | None:
+    length = _read_length(value)
+    return Length(length) if length else None
+
+
+def _read_length(value: bytes) -> int:
     if not _LENGTH.fullmatch(value):
         raise RemoteProtocolError("invalid Content-Length")
-    length = int(value)
-    return Length(length) if length else None
+    return int(value)

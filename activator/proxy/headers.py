@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from activator.proxy.errors import RemoteProtocolError
 
 if TYPE_CHECKING:
-    from activator.proxy.heads import RequestReader, ResponseReader
+    from activator.proxy.heads import Request, RequestFields, Response
 
 Fields = list[tuple[bytes, bytes]]
 Extra = tuple[tuple[bytes, bytes], ...]
@@ -41,27 +41,37 @@ _NEVER_DROPPED: Final = frozenset({b"host", b"content-length"})
 _NO_NAMES: Final[frozenset[bytes]] = frozenset()
 
 
-def request_head(
-    request: RequestReader, peer_ip: bytes, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]
-) -> bytes:
-    """The head to send to `address` for the request that was read from the caller at `peer_ip`.
+def request_tail(fields: RequestFields, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
+    """All that is to be sent from the minor version on, for the fields that were read from the caller at `peer_ip`.
 
     Names in `set_headers` and `drop_headers` are in lower case; what is set replaces all of its name.
     """
-    named = request.named
     added, gone = _changes(set_headers, drop_headers)
-    plain = request.version == "1.1" and request.target[:1] == b"/"
-    if plain and gone.isdisjoint(named):
-        return b"%b%bX-Forwarded-For: %b\r\n\r\n" % (request.head[:-2], added, peer_ip)
-    lines = [_request_line(request)]
-    if b"connection" in named:
-        gone |= _connection_gone(request.headers, named)
-    if not plain and (host := _other_host(request, address)) and b"host" not in gone:
-        lines.append(b"Host: %b\r\n" % host)
-        gone |= {b"host"}
-    lines += [b"%b: %b\r\n" % pair for pair in request.headers if pair[0].lower() not in gone]
-    lines += (_put_back(request), added, _forwarded_for(request, peer_ip, set_headers, drop_headers), b"\r\n")
+    if fields.version == "1.1" and gone.isdisjoint(fields.named):
+        return b"%b%bX-Forwarded-For: %b\r\n\r\n" % (fields.raw[:-2], added, peer_ip)
+    if b"connection" in fields.named:
+        gone |= _connection_gone(fields.headers, fields.named)
+    lines = [b"1\r\n"]
+    lines += [b"%b: %b\r\n" % pair for pair in fields.headers if pair[0].lower() not in gone]
+    lines += (_put_back(fields), added, _forwarded_for(fields, peer_ip, set_headers, drop_headers), b"\r\n")
     return b"".join(lines)
+
+
+def request_head(
+    request: Request, peer_ip: bytes, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]
+) -> bytes:
+    """The head to send to `address` for a request whose own line or host does not fit there."""
+    target, host = request.target, request.fields.named.get(b"host")
+    if target[:1] != b"/" and target != b"*":
+        host, target = split_target(target)
+    elif host is None:
+        # Without any host, it is the address that we send to.
+        host = b"%b:%d" % (address[0].encode(), address[1])
+    line = b"%b %b HTTP/1." % (request.method, target)
+    if b"host" not in drop_headers and all(name != b"host" for name, _ in set_headers):
+        set_headers = ((b"Host", host), *set_headers)
+        drop_headers |= {b"host"}
+    return line + request_tail(request.fields, peer_ip, set_headers, drop_headers)
 
 
 @functools.lru_cache(maxsize=256)
@@ -71,52 +81,36 @@ def _changes(set_headers: Extra, drop_headers: frozenset[bytes]) -> tuple[bytes,
     return b"".join(b"%b: %b\r\n" % pair for pair in set_headers), _UNCHANGED_REQUEST | drop_headers | replaced
 
 
-def _request_line(request: RequestReader) -> bytes:
-    target = request.target
-    if target[:1] != b"/" and target != b"*":
-        target = split_target(target)[1]
-    return b"%b %b HTTP/1.1\r\n" % (request.method, target)
-
-
-def _other_host(request: RequestReader, address: Address) -> bytes:
-    """A target in absolute form names the host; without any host, it is the address that we send to."""
-    if request.target[:1] != b"/" and request.target != b"*":
-        return split_target(request.target)[0]
-    if b"host" not in request.named:
-        return b"%b:%d" % (address[0].encode(), address[1])
-    return b""
-
-
-def _put_back(request: RequestReader) -> bytes:
+def _put_back(fields: RequestFields) -> bytes:
     """Hop-by-hop headers that also hold on the next hop, because we pass on what they speak of."""
-    named = request.named
+    named = fields.named
     lines = b""
     if b"transfer-encoding" in named:
         lines += b"Transfer-Encoding: chunked\r\n"
         if b"trailer" in named:
             lines += b"Trailer: %b\r\n" % named[b"trailer"]
-    if b"te" in named and b"trailers" in tokens(request.headers, b"te"):
+    if b"te" in named and b"trailers" in tokens(fields.headers, b"te"):
         lines += b"Te: trailers\r\n"
-    if request.upgrade:
+    if fields.upgrade:
         lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % named[b"upgrade"]
     return lines
 
 
-def _forwarded_for(request: RequestReader, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
+def _forwarded_for(fields: RequestFields, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
     if any(name == FORWARDED_FOR for name, _ in set_headers):
         return b""
     values = []
-    if FORWARDED_FOR in request.named and FORWARDED_FOR not in drop_headers:
-        values = [value for name, value in request.headers if name.lower() == FORWARDED_FOR]
+    if FORWARDED_FOR in fields.named and FORWARDED_FOR not in drop_headers:
+        values = [value for name, value in fields.headers if name.lower() == FORWARDED_FOR]
     return b"X-Forwarded-For: %b\r\n" % b", ".join([*values, peer_ip])
 
 
-def response_head(response: ResponseReader, head: bytes, added: bytes, chunked: bool) -> bytes:
-    """The head to pass on for the response that was read; `head` itself if nothing has to change.
+def response_head(response: Response, added: bytes, chunked: bool) -> bytes:
+    """The head to pass on for a response; its own bytes if nothing has to change.
 
     `added` are whole header lines. `chunked`: the body goes on in chunks as it comes.
     """
-    named = response.named
+    head, named = response.head, response.named
     same = HOP_BY_HOP if chunked else _UNCHANGED_RESPONSE
     if same.isdisjoint(named) and head.startswith(b"HTTP/1.1 "):
         return b"%b%b\r\n" % (head[:-2], added) if added else head
@@ -126,6 +120,11 @@ def response_head(response: ResponseReader, head: bytes, added: bytes, chunked: 
     lines.append(added)
     lines.append(b"\r\n")
     return b"".join(lines)
+
+
+def is_passed_on_unchanged(named: Named) -> bool:
+    """Whether a response has no header that is not passed on."""
+    return _UNCHANGED_RESPONSE.isdisjoint(named)
 
 
 def _connection_gone(headers: Fields, named: Named) -> frozenset[bytes]:

@@ -1,190 +1,189 @@
-"""Message heads: bytes to fields. Knows what HTTP/1.1 allows in a head, and refuses what could be read in two ways."""
+"""Message heads: bytes to fields. Knows what HTTP/1.1 allows in a head, and refuses what could be read in two ways.
+
+One regular expression reads all header lines in one go: a parser that calls back for each of them costs three
+times as much (bench.proxy). What a head says is never changed, so heads that are alike share it.
+"""
 
 from __future__ import annotations
 
-from typing import Final
-
-import httptools
+import re
+from typing import Any, Final
 
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.headers import Address, Extra, Fields, Named, host_name, request_head, split_target, tokens
+from activator.proxy.framing import request_body, response_length
+from activator.proxy.headers import (
+    Address,
+    Extra,
+    Fields,
+    Named,
+    host_name,
+    is_passed_on_unchanged,
+    request_head,
+    request_tail,
+    split_target,
+    tokens,
+)
 
 # A head that is larger is not remembered for the next message.
 HEAD_KEPT_BYTES_MAX: Final = 8 * 1024
-# Two of these could be read in two ways.
-_SINGLE: Final = (b"content-length", b"transfer-encoding", b"host")
+
+_TOKEN: Final = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_TARGET: Final = rb"[\x21-\x7e]++"
+_TEXT: Final = rb"[\t\x20-\x7e\x80-\xff]*+"
+_REQUEST_LINE: Final = re.compile(rb"(%b) (%b) HTTP/1\.([01])\r\n" % (_TOKEN, _TARGET))
+# The same as far as it has come.
+_REQUEST_LINE_BEGINS: Final = re.compile(rb"%b(?: (?:%b(?: [HTP/0-9.]*+\r?+)?+)?+)?+" % (_TOKEN, _TARGET))
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n" % _TEXT)
+# A header line; or, without a name, all the rest. So every match begins where the one before has ended, and
+# what is no header line is found as the last match.
+_FIELD_OR_REST: Final = re.compile(rb"(%b):[ \t]*+(%b)\r\n|(?s:.)++" % (_TOKEN, _TEXT))
 
 
-class RequestReader:
-    """Reads one request head after another. The fields are those of the last one read."""
+class RequestFields:
+    """What a request's head says behind its target, and what follows from that.
 
-    __slots__ = (
-        "_host",
-        "_parser",
-        "_sent",
-        "head",
-        "headers",
-        "host",
-        "keep_alive",
-        "method",
-        "named",
-        "target",
-        "upgrade",
-        "version",
-    )
+    `headers` are as received, `named` has the last value of each by lower-case name; `host` is None without a
+    Host header. Requests of one connection that differ in nothing but method and target share one of these. `memo` is
+    the dispatcher's: what it has found out from the headers.
+    """
 
-    def __init__(self) -> None:
-        self._parser: httptools.HttpRequestParser | None = None
-        # Most requests of a connection are for one host, and many are like the one before.
-        self._host = b""
-        self._sent: tuple[Extra, frozenset[bytes], bytes] | None = None
-        self.head = b""
-        self.method = b""
-        self.target = b""
-        self.version = ""
-        self.host = ""
-        self.headers: Fields = []
-        self.named: Named = {}
-        self.keep_alive = False
+    __slots__ = ("has_body", "headers", "host", "keep_alive", "memo", "named", "raw", "sent", "upgrade", "version")
+
+    def __init__(self, raw: bytes) -> None:
+        """From the minor version on, to the end of the head. Raises `RemoteProtocolError`."""
+        self.raw = raw
+        self.version = version = "1.1" if raw[:1] == b"1" else "1.0"
+        self.headers, self.named = headers, named = _read_fields(raw, 3)
+        self.has_body = request_body(named, version) is not None
+        host = named.get(b"host")
+        self.host = None if host is None else host_name(host)
         self.upgrade = False
-
-    # Called by the parser.
-
-    def on_url(self, url: bytes) -> None:
-        self.target = url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
-
-    def read(self, head: bytes) -> None:
-        """Take the fields from a whole head. Raises `RemoteProtocolError` for what HTTP/1.1 does not allow.
-
-        A head that equals the one before is not read again; so `headers` and `named` must not be changed.
-        """
-        if head == self.head:
-            return
-        # Whatever fails from here on, this head is not known.
-        self.head = b""
-        self._read(head)
-        self.head = head
-
-    def forget(self) -> None:
-        """Keep nothing of the last head."""
-        self.__init__()  # type: ignore[misc]
-
-    def _read(self, head: bytes) -> None:
-        parser = self._parser or httptools.HttpRequestParser(self)
-        self._parser = None
-        self._sent = None
-        headers: Fields = []
-        self.headers = headers
-        self.upgrade = False
-        try:
-            parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            self.upgrade = True
-        except httptools.HttpParserError as error:
-            raise RemoteProtocolError(str(error)) from error
-        self.method = method = parser.get_method()
-        at = len(method) + 1 + len(self.target)
-        if head[at : at + 8] != b" HTTP/1.":
-            # The parser knows other protocols, and overlooks spaces that others may not.
-            raise RemoteProtocolError("malformed request line, or not HTTP/1.x", _line_status(head))
-        self.version = version = "1.1" if head[at + 8] == 0x31 else "1.0"
-        self.named = named = {name.lower(): value.strip() for name, value in headers}
-        if len(named) != len(headers):
-            _refuse_twice(headers)
-        self._read_host(named)
-        connection = named.get(b"connection")
-        if connection is None:
-            self.keep_alive = version == "1.1"
-            # A parser that is to see a body, or that closes, cannot take another head.
-            if self.keep_alive and b"content-length" not in named and b"transfer-encoding" not in named:
-                self._parser = parser
-        else:
+        if b"connection" in named:
             options = tokens(headers, b"connection")
             self.keep_alive = b"close" not in options if version == "1.1" else b"keep-alive" in options
+            self.upgrade = b"upgrade" in options and bool(named.get(b"upgrade"))
+        else:
+            self.keep_alive = version == "1.1"
+        # What goes to the app in their place, and for which headers to set and drop; kept for the next request.
+        self.sent: tuple[Extra, frozenset[bytes], bytes] | None = None
+        self.memo: Any = None
+
+
+class Request:
+    """A request's head. `host` is in lower case and without port, "" if absent; `target` as it came.
+
+    `begin` is all before the minor version, if the head can be sent on with it as it is. `lasting`: an answer of
+    known length needs no change for this caller, and the connection may stay.
+    """
+
+    __slots__ = ("begin", "fields", "head", "host", "lasting", "method", "target")
+
+    def __init__(self, head: bytes, method: bytes, target: bytes, begin: bytes, fields: RequestFields) -> None:
+        self.head = head
+        self.method = method
+        self.target = target
+        self.begin = begin
+        self.fields = fields
+        self.host = fields.host or ""
+        self.lasting = fields.keep_alive and fields.version == "1.1" and method != b"HEAD"
 
     def sent_as(self, peer_ip: bytes, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
-        """`request_head` of this request; made only once for requests that are alike."""
-        sent = self._sent
-        if sent is not None and sent[0] == set_headers and sent[1] == drop_headers:
-            return sent[2]
-        head = request_head(self, peer_ip, address, set_headers, drop_headers)
-        if b"host" in self.named:
-            self._sent = (set_headers, drop_headers, head)
-        return head
-
-    def check(self, part: bytes) -> None:
-        """Raises `RemoteProtocolError` if no head can begin with `part`."""
-        try:
-            httptools.HttpRequestParser(self).feed_data(part)
-        except httptools.HttpParserError as error:
-            raise RemoteProtocolError(str(error)) from error
-
-    def _read_host(self, named: Named) -> None:
-        target = self.target
-        if self.method == b"CONNECT":
-            raise RemoteProtocolError("CONNECT is not supported", 405)
-        host = named.get(b"host")
-        if target[:1] != b"/" and target != b"*":
-            host = split_target(target)[0]
-        elif host is None:
-            if self.version == "1.1":
-                raise RemoteProtocolError("missing required Host header")
-            host = b""
-        if host != self._host:
-            self._host = host
-            self.host = host_name(host)
+        """The head to send to `address`. All requests with the same fields must have come from the same peer."""
+        if not self.begin:
+            return request_head(self, peer_ip, address, set_headers, drop_headers)
+        sent = self.fields.sent
+        if sent is None or sent[0] != set_headers or (sent[1] is not drop_headers and sent[1] != drop_headers):
+            tail = request_tail(self.fields, peer_ip, set_headers, drop_headers)
+            self.fields.sent = sent = (set_headers, drop_headers, tail)
+        return self.begin + sent[2]
 
 
-class ResponseReader:
-    """Reads response heads. The fields are those of the last one read."""
+def read_request(head: bytes, known: RequestFields | None) -> Request:
+    """Read a whole head; `known` are the fields of the one before. Raises `RemoteProtocolError`."""
+    line = _REQUEST_LINE.match(head)
+    if line is None:
+        raise _bad_request_line(head)
+    method, target, _ = line.groups()
+    cut = line.start(3)
+    raw = head[cut:]
+    fields = known if known is not None and known.raw == raw else RequestFields(raw)
+    if target[:1] == b"/" and fields.host is not None and fields.version == "1.1" and method != b"CONNECT":
+        return Request(head, method, target, head[:cut], fields)
+    return _read_unusual(head, method, target, fields)
 
-    __slots__ = ("head", "headers", "keep_alive", "named", "status")
 
-    def __init__(self) -> None:
-        self.head = b""
-        self.status = 0
-        self.headers: Fields = []
-        self.named: Named = {}
-        self.keep_alive = False
+def _read_unusual(head: bytes, method: bytes, target: bytes, fields: RequestFields) -> Request:
+    """A request whose line, or whose host, is not to be sent on as it is."""
+    if method == b"CONNECT":
+        raise RemoteProtocolError("CONNECT is not supported", 405)
+    request = Request(head, method, target, b"", fields)
+    if target[:1] != b"/" and target != b"*":
+        request.host = host_name(split_target(target)[0])
+    elif fields.host is None and fields.version == "1.1":
+        raise RemoteProtocolError("missing required Host header")
+    return request
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
 
-    def read(self, head: bytes) -> None:
-        """Take the fields from a whole head. Raises `RemoteProtocolError`, with status 502.
+def check_beginning(part: bytes) -> None:
+    """Raises `RemoteProtocolError` if no request head can begin with `part`; only whole lines are read closely."""
+    line = _REQUEST_LINE.match(part)
+    if line is not None:
+        _find_fields(part, line.end(), part.rfind(b"\r\n") + 2)
+    elif not _REQUEST_LINE_BEGINS.fullmatch(part):
+        raise _bad_request_line(part)
 
-        A head that equals the one before is not read again.
-        """
-        if head == self.head:
-            return
-        self.head = b""
-        self._read(head)
-        if len(head) <= HEAD_KEPT_BYTES_MAX:
-            self.head = head
 
-    def _read(self, head: bytes) -> None:
-        parser = httptools.HttpResponseParser(self)
-        headers: Fields = []
-        self.headers = headers
-        try:
-            parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            pass  # a 101, and bytes of another protocol behind it
-        except httptools.HttpParserError as error:
-            raise RemoteProtocolError(f"malformed HTTP response: {error}", 502) from error
-        self.status = status = parser.get_status_code()
-        modern = head.startswith(b"HTTP/1.1 ")
-        if status < 100 or not (modern or head.startswith(b"HTTP/1.0 ")):
+class Response:
+    """A response's head. `headers` and `named` as in `RequestFields`.
+
+    `whole_bytes` is the size of the message, if it has a known length and a caller with a lasting connection gets it
+    as it is; else 0. It is not for answers to HEAD.
+    """
+
+    __slots__ = ("head", "headers", "keep_alive", "named", "status", "whole_bytes")
+
+    def __init__(self, head: bytes) -> None:
+        """Read a whole head. Raises `RemoteProtocolError`, with status 502."""
+        line = _STATUS_LINE.match(head)
+        if line is None:
             raise RemoteProtocolError(f"malformed HTTP response: {head[:32]!r}", 502)
-        self.named = named = {name.lower(): value.strip() for name, value in headers}
+        self.head = head
+        self.status = int(line[2])
+        modern = line[1] == b"1"
+        try:
+            self.headers, self.named = headers, named = _read_fields(head, line.end())
+            length = response_length(named)
+        except RemoteProtocolError as error:
+            raise RemoteProtocolError(f"malformed HTTP response: {error}", 502) from error
         if b"connection" in named:
             options = tokens(headers, b"connection")
             self.keep_alive = b"close" not in options if modern else b"keep-alive" in options
         else:
             self.keep_alive = modern
+        self.whole_bytes = 0
+        has_length = length is not None and self.status >= 200 and self.status not in (204, 304)
+        if has_length and modern and self.keep_alive and is_passed_on_unchanged(named):
+            self.whole_bytes = len(head) + (length or 0)
+
+
+def _find_fields(data: bytes, start: int, end: int) -> Fields:
+    found: Fields = _FIELD_OR_REST.findall(data, start, end)
+    if found and not found[-1][0]:
+        raise RemoteProtocolError("malformed header line")
+    return found
+
+
+def _read_fields(head: bytes, start: int) -> tuple[Fields, Named]:
+    """The header lines of a whole head: all of them, and the last value of each by lower-case name."""
+    headers = _find_fields(head, start, len(head) - 2)
+    named = {name.lower(): value.rstrip(b" \t") for name, value in headers}
+    if len(named) != len(headers):
+        _refuse_twice(headers)
+    return headers, named
+
+
+# Two of these could be read in two ways.
+_SINGLE: Final = (b"content-length", b"transfer-encoding", b"host")
 
 
 def _refuse_twice(headers: Fields) -> None:
@@ -195,6 +194,7 @@ def _refuse_twice(headers: Fields) -> None:
             raise RemoteProtocolError(f"more than one {name.decode().title()} header")
 
 
-def _line_status(head: bytes) -> int:
+def _bad_request_line(head: bytes) -> RemoteProtocolError:
     version = head.partition(b"\r\n")[0].rpartition(b" ")[2]
-    return 505 if version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1.") else 400
+    other = version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1.")
+    return RemoteProtocolError("malformed request line, or not HTTP/1.x", 505 if other else 400)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.exchange import HEAD
 from activator.proxy.flow import PEER_FULL, Flow
 from activator.proxy.framing import GOES_ON, Body, Chunked, Length, Spans, UntilClose, response_body
 from activator.proxy.headers import response_head
-from activator.proxy.heads import ResponseReader
+from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, Response
+from activator.proxy.states import HEAD
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Exchange
@@ -37,7 +37,7 @@ class Upstream(asyncio.Protocol):
         "_coding",
         "_owner",
         "_partial",
-        "_reader",
+        "_response",
         "_reused",
         "address",
         "exchange",
@@ -53,7 +53,8 @@ class Upstream(asyncio.Protocol):
         self.address = address
         self.full = False
         self._owner = owner
-        self._reader = ResponseReader()
+        # The last response's; many are like the one before.
+        self._response: Response | None = None
         self._reused = False
         self.exchange: Exchange | None = None
         self._body: Body | None = None
@@ -67,8 +68,6 @@ class Upstream(asyncio.Protocol):
             self.transport.write(parts[0])
         else:
             self.transport.writelines(parts)
-        if exchange.downstream.full:
-            self.flow.hold(PEER_FULL)
 
     def cut(self) -> None:
         """Close at once; whatever the exchange was, it is over."""
@@ -120,50 +119,70 @@ class Upstream(asyncio.Protocol):
 
     def _read_head(self, exchange: Exchange, data: bytes) -> None:
         """Pass on the head that `data` begins with; interim ones go on as they are."""
-        end = data.find(b"\r\n\r\n") + 4
-        if end < 4:
-            self._partial = data
-            if len(data) > HEAD_BYTES_MAX:
-                self._refuse(exchange, "response headers too large")
-            return
-        head = data if end == len(data) else data[:end]
-        reader = self._reader
-        try:
-            reader.read(head)
-            if reader.status < 200:
-                self._interim(exchange, head, data[end:])
+        response = self._response
+        if response is None or not data.startswith(response.head):
+            end = data.find(b"\r\n\r\n") + 4
+            if end < 4:
+                self._partial = data
+                if len(data) > HEAD_BYTES_MAX:
+                    self._refuse(exchange, "response headers too large")
                 return
-            body = response_body(reader.named, reader.status, exchange.method)
+            try:
+                self._response = response = Response(data[:end])
+            except RemoteProtocolError as error:
+                self._refuse(exchange, str(error))
+                return
+        if len(data) == response.whole_bytes and not self.full and exchange.takes_whole():
+            self._pass_on_whole(exchange, response.status, data)
+        elif response.status < 200:
+            self._interim(exchange, response, data[len(response.head) :])
+        else:
+            self._begin(exchange, response, data)
+
+    def _pass_on_whole(self, exchange: Exchange, status: int, data: bytes) -> None:
+        """What `_begin` and `_finish` come to for a response that is all here: most are (bench.proxy)."""
+        exchange.status = status
+        exchange.sent_bytes += len(data)
+        exchange.downstream.transport.write(data)
+        self.exchange = None
+        self._partial = b""
+        self._reused = True
+        if self.flow.holds:
+            self.flow.release(PEER_FULL)
+        if not self._owner.put(self):
+            self.transport.abort()
+        exchange.ended_whole()
+
+    def _interim(self, exchange: Exchange, response: Response, rest: bytes) -> None:
+        self._partial = b""
+        if response.status != 101:
+            exchange.inform(response_head(response, b"", False))
+            if rest:
+                self._read_head(exchange, rest)
+        elif exchange.upgrade:
+            self.exchange = None
+            exchange.switch(response.head, rest)
+        else:
+            self._refuse(exchange, "unexpected 101 response")
+
+    def _begin(self, exchange: Exchange, response: Response, data: bytes) -> None:
+        """Pass on the final head, and what has come of the body with it."""
+        try:
+            body = response_body(response.named, response.status, exchange.method)
         except RemoteProtocolError as error:
             self._refuse(exchange, str(error))
             return
-        self._begin(exchange, data, head, body)
-
-    def _interim(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
-        if self._reader.status == 101:
-            if not exchange.upgrade:
-                raise RemoteProtocolError("unexpected 101 response", 502)
-            self.exchange = None
-            exchange.switch(head, rest)
-            return
-        self._partial = b""
-        exchange.inform(response_head(self._reader, head, b"", False))
-        if rest:
-            self._read_head(exchange, rest)
-
-    def _begin(self, exchange: Exchange, data: bytes, head: bytes, body: Body | None) -> None:
-        """Pass on the final head, and what has come of the body with it."""
         exchange.step(HEAD)
-        exchange.status = self._reader.status
+        exchange.status = response.status
         coding = SAME if body is None else self._choose_coding(exchange, body)
-        added = exchange.downstream.connection_line(self_delimiting=coding != PLAIN)
+        added = exchange.downstream.connection_line(exchange, self_delimiting=coding != PLAIN)
         if coding == CHUNKED:
             added += b"Transfer-Encoding: chunked\r\n"
-        out = response_head(self._reader, head, added, coding == SAME and type(body) is Chunked)
+        out = response_head(response, added, coding == SAME and type(body) is Chunked)
         self._body = body
         self._coding = coding
-        start = len(head)
-        if out is head and coding == SAME and body is not None:
+        start = len(response.head)
+        if out is response.head and coding == SAME and body is not None:
             self._pass_on(exchange, data, start)
         elif body is None or start == len(data):
             self._write(exchange, out)
@@ -178,7 +197,7 @@ class Upstream(asyncio.Protocol):
     def _choose_coding(self, exchange: Exchange, body: Body) -> int:
         if type(body) is Length:
             return SAME
-        if exchange.downstream.reader.version == "1.0":
+        if exchange.fields.version == "1.0":
             return PLAIN
         return SAME if type(body) is Chunked else CHUNKED
 
@@ -220,9 +239,13 @@ class Upstream(asyncio.Protocol):
         if self._coding == CHUNKED:
             exchange.downstream.transport.write(b"0\r\n\r\n")
         # An app that answers before it has got everything may read the rest as another request.
-        reusable = reusable and self._reader.keep_alive and not self.full and exchange.downstream.body is None
+        response = self._response
+        reusable = reusable and not self.full and exchange.downstream.body is None
+        reusable = reusable and response is not None and response.keep_alive
         self._detach()
         self._reused = True
+        if response is not None and len(response.head) > HEAD_KEPT_BYTES_MAX:
+            self._response = None
         if not (reusable and self._owner.put(self)):
             self.transport.abort()
         exchange.ended()

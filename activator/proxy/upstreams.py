@@ -53,8 +53,8 @@ class Upstreams:
         return upstream
 
     def put(self, upstream: Upstream) -> bool:
-        """Keep an idle connection; false if it is not wanted."""
-        if upstream.transport.is_closing() or not self.pool.put(upstream, time.monotonic()):
+        """Keep an idle connection; false if it is not wanted. One that is closing is not found by `take`."""
+        if not self.pool.put(upstream, time.monotonic()):
             return False
         if self._sweep is None:
             self._arm()

@@ -27,6 +27,9 @@ class State(enum.Enum):
     DRAINED = enum.auto()  # quiet and empty; final
 
 
+SERVING: Final = State.SERVING
+
+
 class Event(enum.Enum):
     ASK = enum.auto()
     TERMINATE = enum.auto()

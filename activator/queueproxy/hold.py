@@ -24,7 +24,7 @@ class Hold(Generic[W]):
     """Who waits for the app. `again(item)` is called when it listens, `give_up(item, error)` when patience ends.
 
     `dial()` says whether the app listens now. An item that is refused once more is added again; its
-    patience is counted from the first time.
+    patience is counted from the first time. `since` has all that were refused and are not over.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Hold(Generic[W]):
         self._dial = dial
         self._again = again
         self._give_up = give_up
-        self._since: dict[W, float] = {}
+        self.since: dict[W, float] = {}
         self._errors: dict[W, str] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -47,7 +47,7 @@ class Hold(Generic[W]):
 
     def add(self, item: W, error: str) -> None:
         """The app refused this item, with this error."""
-        self._since.setdefault(item, self._clock.now())
+        self.since.setdefault(item, self._clock.now())
         self._errors[item] = error
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run())
@@ -55,7 +55,7 @@ class Hold(Generic[W]):
     def discard(self, item: W) -> None:
         """The item is over, in whatever way; harmless for one that never was here."""
         self._errors.pop(item, None)
-        self._since.pop(item, None)
+        self.since.pop(item, None)
 
     async def close(self) -> None:
         if self._task is not None:
@@ -81,6 +81,6 @@ class Hold(Generic[W]):
     def _dismiss(self) -> None:
         until_s = self._clock.now() - PATIENCE_S
         for item, error in list(self._errors.items()):
-            if self._since[item] <= until_s:
+            if self.since[item] <= until_s:
                 self.discard(item)
                 self._give_up(item, error)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from activator.admission.breaker import Admission, Breaker
 from activator.deadlines import Deadlines
-from activator.proxy.exchange import State
 from activator.proxy.replies import bad_gateway
+from activator.proxy.states import HELD, TUNNEL
 from activator.queueproxy import answers
 from activator.queueproxy.answers import Answer
-from activator.queueproxy.drain import Drain
+from activator.queueproxy.drain import SERVING, Drain
 from activator.queueproxy.forwarded import forwarded
 from activator.queueproxy.hold import Hold
 from activator.queueproxy.idle import Idle
@@ -23,6 +23,8 @@ from swell.wire import headers
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
+    from activator.proxy.headers import Extra
+    from activator.proxy.heads import RequestFields
     from activator.queueproxy.readiness import Readiness
     from activator.queueproxy.settings import Settings
     from activator.queueproxy.statistics import Statistics
@@ -36,7 +38,7 @@ ROUTING_AND_HOST: Final = ROUTING | {headers.ORIGINAL_HOST}
 
 
 class Ticket:
-    """What we know of a request beside its exchange. `counted`: it is in the statistics, and may need a slot."""
+    """What we know of a request beside its exchange: how it is counted, and its place at the breaker, if any."""
 
     __slots__ = ("counted", "place", "proxied")
 
@@ -44,6 +46,29 @@ class Ticket:
         self.counted = counted
         self.proxied = proxied
         self.place: Admission | None = None
+
+
+class Reading:
+    """What the headers of a request mean to us. Found out once for requests with the same headers (bench.proxy).
+
+    `proxied`: it came through the front door, so it is no probe, whatever a caller out there says that it is.
+    `counted`: it is in the statistics, and may need a slot. `ticket` is for all of them while there is no breaker:
+    then it never changes.
+    """
+
+    __slots__ = ("counted", "drop_headers", "proxied", "set_headers", "ticket")
+
+    def __init__(self, fields: RequestFields) -> None:
+        named = fields.named
+        self.proxied = named.get(headers.PROXY_REQUEST) == headers.PROXY_REQUEST_ACTIVATOR
+        self.counted = not named.get(headers.KUBELET_PROBE)
+        self.ticket = Ticket(self.counted, self.proxied)
+        self.drop_headers = ROUTING_AND_HOST if self.counted else ROUTING
+        value = forwarded(named, fields.headers)
+        self.set_headers: Extra = ((headers.FORWARDED, value),) if value else ()
+        # The host that the caller asked for.
+        if self.counted and (host := named.get(headers.ORIGINAL_HOST)):
+            self.set_headers = (*self.set_headers, (b"host", host))
 
 
 class QueueProxy:
@@ -67,7 +92,8 @@ class QueueProxy:
         self._app = settings.user_address
         self._clock = clock
         self._readiness = readiness
-        self._statistics = statistics
+        self._now = clock.now
+        self._requests = statistics.requests
         self._hold: Hold[Exchange] = Hold(clock, dial, self._start, self._give_up)
         self._deadlines: Deadlines[Exchange] = Deadlines(clock, start_s or total_s, total_s, self._late)
         self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._cut) if idle_s else None
@@ -77,7 +103,7 @@ class QueueProxy:
 
     def in_flight(self) -> int:
         """Requests that are not over. Tunnels do not count: they may last as long as their pod."""
-        return self._open - sum(exchange.state is State.TUNNEL for exchange in self._upgrades)
+        return self._open - sum(exchange.state is TUNNEL for exchange in self._upgrades)
 
     async def close(self) -> None:
         """Stop all timers and tasks."""
@@ -92,10 +118,12 @@ class QueueProxy:
     # The proxy calls these three.
 
     def on_request(self, exchange: Exchange) -> None:
-        proxied = exchange.named.get(headers.PROXY_REQUEST) == headers.PROXY_REQUEST_ACTIVATOR
-        # What comes through the front door is no probe, whatever a caller out there says that it is.
-        if proxied or not self._answer_probe(exchange):
-            self._take(exchange, proxied)
+        fields = exchange.fields
+        reading: Reading | None = fields.memo
+        if reading is None:
+            fields.memo = reading = Reading(fields)
+        if reading.proxied or not self._answer_probe(exchange):
+            self._take(exchange, reading)
 
     def on_unsent(self, exchange: Exchange, error: str) -> None:
         """The app takes no connection. It has not seen the request, which may wait for its return."""
@@ -106,16 +134,20 @@ class QueueProxy:
         if ticket is None:
             return
         self._open -= 1
+        self._deadlines.end(exchange)
+        if ticket.counted:
+            self._requests.leave(self._now(), ticket.proxied)
+        # What follows is there for few requests only (bench.proxy).
         if self._upgrades:
             self._upgrades.discard(exchange)
-        self._hold.discard(exchange)
-        self._deadlines.end(exchange)
+        if self._hold.since:
+            self._hold.discard(exchange)
         if self._idle is not None:
             self._idle.end(exchange)
-        if ticket.counted:
-            self._statistics.leave(ticket.proxied)
-        self._give_back(exchange, ticket.place)
-        self.drain.finished()
+        if self.breaker is not None:
+            self._give_back(self.breaker, exchange, ticket.place)
+        if self.drain.state is not SERVING:
+            self.drain.finished()
 
     def _answer_probe(self, exchange: Exchange) -> bool:
         """Answer a probe (spec dataplane 3.6); False for a request."""
@@ -138,28 +170,34 @@ class QueueProxy:
     def _answer_when_checked(self, exchange: Exchange) -> None:
         async def check() -> None:
             ready = await self._readiness.check()
-            if exchange.state is State.HELD:  # else the caller has left
+            if exchange.state is HELD:  # else the caller has left
                 _answer(exchange, answers.READY if ready else answers.NOT_READY)
 
         task = asyncio.create_task(check())
         self._checks.add(task)
         task.add_done_callback(self._checks.discard)
 
-    def _take(self, exchange: Exchange, proxied: bool) -> None:
+    def _take(self, exchange: Exchange, reading: Reading) -> None:
         """A request: into the counts, and to the app as soon as there is a slot."""
-        counted = not exchange.named.get(headers.KUBELET_PROBE)
-        exchange.tag = ticket = Ticket(counted, proxied)
         self._open += 1
-        if exchange.upgrade:
-            self._upgrades.add(exchange)
-        self.drain.arrived()
+        if self.drain.state is not SERVING:
+            self.drain.arrived()
         self._deadlines.begin(exchange)
         if self._idle is not None:
             self._idle.begin(exchange)
-        if counted:
-            self._statistics.arrive(proxied)
-            if self.breaker is not None:
-                ticket.place = self.breaker.admit(exchange)
+        if exchange.fields.upgrade:
+            self._upgrades.add(exchange)
+        if reading.counted:
+            self._requests.arrive(exchange.started_s, reading.proxied)
+        if self.breaker is not None and reading.counted:
+            self._queue_up(self.breaker, exchange, reading)
+        else:
+            exchange.tag = reading.ticket
+            exchange.forward(self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers)
+
+    def _queue_up(self, breaker: Breaker[Exchange], exchange: Exchange, reading: Reading) -> None:
+        exchange.tag = ticket = Ticket(reading.counted, reading.proxied)
+        ticket.place = breaker.admit(exchange)
         if ticket.place is Admission.FULL:
             _answer(exchange, answers.LINE_FULL)
         elif ticket.place is not Admission.WAIT:
@@ -167,23 +205,15 @@ class QueueProxy:
 
     def _start(self, exchange: Exchange) -> None:
         """To the app, with the host that the caller asked for and a `Forwarded` if it has none."""
-        named = exchange.named
-        if not exchange.tag.counted:
-            exchange.forward(self._app, set_headers=_forwarded(exchange), drop_headers=ROUTING)
-            return
-        set_headers = _forwarded(exchange)
-        if host := named.get(headers.ORIGINAL_HOST):
-            set_headers = (*set_headers, (b"host", host))
-        exchange.forward(self._app, set_headers=set_headers, drop_headers=ROUTING_AND_HOST)
+        reading: Reading = exchange.fields.memo
+        exchange.forward(self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers)
 
-    def _give_back(self, exchange: Exchange, place: Admission | None) -> None:
+    def _give_back(self, breaker: Breaker[Exchange], exchange: Exchange, place: Admission | None) -> None:
         """The exchange needs its slot, or its place in the line, no longer."""
-        if self.breaker is None:
-            return
         if place is Admission.WAIT:
-            self.breaker.leave(exchange)
+            breaker.leave(exchange)
         elif place is Admission.RUN:
-            following = self.breaker.finish()
+            following = breaker.finish()
             if following is not None:
                 following.tag.place = Admission.RUN
                 self._start(following)
@@ -207,8 +237,3 @@ class QueueProxy:
 
 def _answer(exchange: Exchange, answer: Answer) -> None:
     exchange.reply(answer.status, answer.body, answer.headers)
-
-
-def _forwarded(exchange: Exchange) -> tuple[tuple[bytes, bytes], ...]:
-    value = forwarded(exchange.named, exchange.headers)
-    return ((headers.FORWARDED, value),) if value else ()

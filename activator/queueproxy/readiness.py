@@ -40,6 +40,7 @@ class Readiness:
         self._clock = clock
         self._streaks = [0] * len(probes)
         self._aggressive = any(probe.aggressive for probe in probes)
+        self._again = asyncio.Event()
         self._check: asyncio.Task[bool] | None = None
         self._round: asyncio.Task[list[Outcome]] | None = None
 
@@ -78,7 +79,16 @@ class Readiness:
                 return True
             if self._clock.now() >= until_s:
                 return False
-            await self._clock.sleep(RETRY_S)
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Until a check tries again: at once when our own probing finds the app ready meanwhile."""
+        self._again.clear()
+        timer = self._clock.call_later(RETRY_S, self._again.set)
+        try:
+            await self._again.wait()
+        finally:
+            timer.cancel()
 
     async def _shared_round(self) -> list[Outcome]:
         """One attempt at each probe, all in parallel; a round that is under way is joined."""
@@ -92,6 +102,7 @@ class Readiness:
             self._streaks[index] = self._streaks[index] + 1 if outcome is Outcome.PASSED else 0
         if self._passed():
             self.ready_once.set()
+            self._again.set()
         return outcomes
 
     def _passed(self) -> bool:

@@ -26,13 +26,16 @@ _GAUGES: Final = (
 
 
 class Statistics:
-    """The running figures of one pod. `last` is the snapshot of the last whole second; empty before the first."""
+    """The running figures of one pod: `requests` is to be told of each one that comes and goes.
+
+    `last` is the snapshot of the last whole second; empty before the first.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self.last = Stat(pod_name=settings.pod)
         self._clock = clock
         self._started_s = clock.now()
-        self._stats = RequestStats(self._started_s)
+        self.requests = RequestStats(self._started_s)
         self._timer: Cancellable | None = None
         labels = (
             ("namespace", settings.namespace),
@@ -45,7 +48,7 @@ class Statistics:
     @property
     def concurrency(self) -> int:
         """Requests in flight now, waiting ones included."""
-        return self._stats.concurrency
+        return self.requests.concurrency
 
     def start(self) -> None:
         """Take a snapshot every second from now on."""
@@ -55,14 +58,6 @@ class Statistics:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    def arrive(self, proxied: bool) -> None:
-        """A request came in; `proxied` if an activator sent it."""
-        self._stats.arrive(self._clock.now(), proxied=proxied)
-
-    def leave(self, proxied: bool) -> None:
-        """It has ended, in whatever way."""
-        self._stats.leave(self._clock.now(), proxied=proxied)
 
     def protobuf(self) -> bytes:
         """The snapshot as one bare `Stat`."""
@@ -77,7 +72,7 @@ class Statistics:
 
     def _tick(self) -> None:
         now_s = self._clock.now()
-        figures = self._stats.report(now_s)
+        figures = self.requests.report(now_s)
         self.last = Stat(
             pod_name=self.last.pod_name,
             average_concurrent_requests=figures.average_concurrency,

@@ -5,49 +5,63 @@ from __future__ import annotations
 import pytest
 
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.headers import host_name, request_head, response_head
-from activator.proxy.heads import RequestReader, ResponseReader
+from activator.proxy.headers import host_name, response_head
+from activator.proxy.heads import Request, Response, read_request
 
 APP = ("10.0.0.7", 8012)
 Extra = tuple[tuple[bytes, bytes], ...]
 
 
-def read(*lines: bytes, first: bytes = b"GET /a?b HTTP/1.1", host: bytes = b"Host: Example.com:8080") -> RequestReader:
-    reader = RequestReader()
-    reader.read(b"\r\n".join([first, *([host] if host else []), *lines, b"", b""]))
-    return reader
+def read(*lines: bytes, first: bytes = b"GET /a?b HTTP/1.1", host: bytes = b"Host: Example.com:8080") -> Request:
+    return read_request(b"\r\n".join([first, *([host] if host else []), *lines, b"", b""]), None)
 
 
-def sent(reader: RequestReader, set_headers: Extra = (), drop: frozenset[bytes] = frozenset()) -> list[bytes]:
+def sent(request: Request, set_headers: Extra = (), drop: frozenset[bytes] = frozenset()) -> list[bytes]:
     """The lines that go to the app, the request line first, the others sorted."""
-    head = request_head(reader, b"10.0.0.9", APP, set_headers, drop)
+    head = request.sent_as(b"10.0.0.9", APP, set_headers, drop)
     assert head.endswith(b"\r\n\r\n")
     first, *others = head[:-4].split(b"\r\n")
     return [first, *sorted(others)]
 
 
 def test_the_fields_of_a_request() -> None:
-    reader = read(b"X-A:  1 ", b"x-a: 2")
-    assert (reader.method, reader.target, reader.version, reader.host) == (b"GET", b"/a?b", "1.1", "example.com")
-    assert [name for name, _ in reader.headers] == [b"Host", b"X-A", b"x-a"]
-    assert reader.named == {b"host": b"Example.com:8080", b"x-a": b"2"}
-    assert reader.keep_alive
+    request = read(b"X-A:  1 ", b"x-a: 2")
+    fields = request.fields
+    assert (request.method, request.target, fields.version, request.host) == (b"GET", b"/a?b", "1.1", "example.com")
+    assert [name for name, _ in fields.headers] == [b"Host", b"X-A", b"x-a"]
+    assert fields.named == {b"host": b"Example.com:8080", b"x-a": b"2"}
+    assert fields.keep_alive
 
 
-def test_one_reader_reads_many_heads_alike_or_not() -> None:
-    reader = RequestReader()
+def test_the_fields_of_the_request_before_are_taken_over_only_by_one_with_the_same() -> None:
+    request: Request | None = None
     for number in (1, 1, 2, 1):
         for body in (b"", b"Content-Length: 5\r\n", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n"):
-            reader.read(b"POST /%d HTTP/1.1\r\nHost: h%d\r\n%b\r\n" % (number, number, body))
-            assert (reader.target, reader.host, len(reader.headers)) == (b"/%d" % number, f"h{number}", 1 + bool(body))
-            assert reader.keep_alive is (b"close" not in body)
+            head = b"POST /%d HTTP/1.1\r\nHost: h%d\r\n%b\r\n" % (number, number, body)
+            request = read_request(head, None if request is None else request.fields)
+            fields = request.fields
+            assert (request.target, request.host, len(fields.headers)) == (
+                b"/%d" % number,
+                f"h{number}",
+                1 + bool(body),
+            )
+            assert fields.keep_alive is (b"close" not in body)
 
 
-def test_after_a_head_that_was_refused_the_same_is_refused_again() -> None:
-    reader = RequestReader()
-    for _ in range(2):
-        with pytest.raises(RemoteProtocolError):
-            reader.read(b"GET / HTTP/1.1\r\n\r\n")
+def test_requests_that_differ_in_their_line_alone_share_their_fields() -> None:
+    first = read()
+    for line in (b"GET /other", b"POST /a?b", b"GET http://other.example/", b"OPTIONS *"):
+        second = read_request(line + b" HTTP/1.1\r\nHost: Example.com:8080\r\n\r\n", first.fields)
+        assert second.fields is first.fields
+        assert second.host == ("other.example" if b"other.example" in line else "example.com")
+    old = read_request(b"GET /a?b HTTP/1.0\r\nHost: Example.com:8080\r\n\r\n", first.fields)
+    assert (old.fields.version, old.fields.keep_alive) == ("1.0", False)
+
+
+def test_fields_without_a_host_do_for_an_old_request_or_an_absolute_target_only() -> None:
+    known = read(first=b"GET http://a/ HTTP/1.1", host=b"").fields
+    with pytest.raises(RemoteProtocolError, match="Host"):
+        read_request(b"GET / HTTP/1.1\r\n\r\n", known)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +127,8 @@ def test_case_46_what_the_caller_says_of_itself_goes_on_unchanged() -> None:
 
 
 def test_case_47_headers_are_set_and_dropped_in_any_case() -> None:
-    reader = read(b"K-Proxy-Request: me", b"K-ORIGINAL-HOST: x", b"Accept: */*")
-    lines = sent(reader, ((b"k-proxy-request", b"activator"), (b"host", b"app")), frozenset({b"k-original-host"}))
+    request = read(b"K-Proxy-Request: me", b"K-ORIGINAL-HOST: x", b"Accept: */*")
+    lines = sent(request, ((b"k-proxy-request", b"activator"), (b"host", b"app")), frozenset({b"k-original-host"}))
     assert lines[1:] == [b"Accept: */*", b"X-Forwarded-For: 10.0.0.9", b"host: app", b"k-proxy-request: activator"]
 
 
@@ -126,8 +140,8 @@ def test_case_48_what_connection_names_does_not_go_on() -> None:
 
 
 def test_connection_cannot_name_what_the_message_consists_of_nor_what_we_set() -> None:
-    reader = read(b"Connection: host, content-length, k-proxy-request", b"Content-Length: 5", first=b"POST / HTTP/1.1")
-    lines = sent(reader, ((b"k-proxy-request", b"activator"),))
+    request = read(b"Connection: host, content-length, k-proxy-request", b"Content-Length: 5", first=b"POST / HTTP/1.1")
+    lines = sent(request, ((b"k-proxy-request", b"activator"),))
     assert {b"Host: Example.com:8080", b"Content-Length: 5", b"k-proxy-request: activator"} <= set(lines)
 
 
@@ -142,62 +156,59 @@ def test_a_body_in_chunks_goes_on_in_chunks() -> None:
 
 
 def test_an_upgrade_goes_on() -> None:
-    reader = read(b"Connection: keep-alive, Upgrade", b"Upgrade: websocket")
-    assert reader.upgrade
-    assert {b"Connection: Upgrade", b"Upgrade: websocket"} <= set(sent(reader))
+    request = read(b"Connection: keep-alive, Upgrade", b"Upgrade: websocket")
+    assert request.fields.upgrade
+    assert {b"Connection: Upgrade", b"Upgrade: websocket"} <= set(sent(request))
     assert b"Upgrade: websocket" not in sent(read(b"Upgrade: websocket"))
 
 
 def test_a_target_in_absolute_form_overrules_the_host() -> None:
-    reader = read(first=b"GET http://Other.example:81?x HTTP/1.1")
-    assert (reader.host, reader.target) == ("other.example", b"http://Other.example:81?x")
-    assert sent(reader)[:2] == [b"GET /?x HTTP/1.1", b"Host: Other.example:81"]
-    assert b"host: set" in sent(reader, ((b"host", b"set"),))
+    request = read(first=b"GET http://Other.example:81?x HTTP/1.1")
+    assert (request.host, request.target) == ("other.example", b"http://Other.example:81?x")
+    assert sent(request)[:2] == [b"GET /?x HTTP/1.1", b"Host: Other.example:81"]
+    assert b"host: set" in sent(request, ((b"host", b"set"),))
 
 
 def test_an_old_request_becomes_a_new_one() -> None:
-    reader = read(first=b"GET / HTTP/1.0", host=b"")
-    assert (reader.version, reader.host, reader.keep_alive) == ("1.0", "", False)
-    assert sent(reader)[:2] == [b"GET / HTTP/1.1", b"Host: 10.0.0.7:8012"]
-    assert read(b"Connection: Keep-Alive", first=b"GET / HTTP/1.0").keep_alive
+    request = read(first=b"GET / HTTP/1.0", host=b"")
+    assert (request.fields.version, request.host, request.fields.keep_alive) == ("1.0", "", False)
+    assert sent(request)[:2] == [b"GET / HTTP/1.1", b"Host: 10.0.0.7:8012"]
+    assert read(b"Connection: Keep-Alive", first=b"GET / HTTP/1.0").fields.keep_alive
 
 
 def test_a_head_that_is_sent_again_to_another_place_is_the_same_head_unless_asked_otherwise() -> None:
-    reader = read()
-    first = reader.sent_as(b"10.0.0.9", APP, (), frozenset())
-    assert reader.sent_as(b"10.0.0.9", ("10.0.0.8", 8012), (), frozenset()) == first
-    assert b"a: b\r\n" in reader.sent_as(b"10.0.0.9", APP, ((b"a", b"b"),), frozenset())
-    assert b"Host" not in reader.sent_as(b"10.0.0.9", APP, (), frozenset({b"host"}))
+    request = read()
+    first = request.sent_as(b"10.0.0.9", APP, (), frozenset())
+    assert request.sent_as(b"10.0.0.9", ("10.0.0.8", 8012), (), frozenset()) == first
+    assert b"a: b\r\n" in request.sent_as(b"10.0.0.9", APP, ((b"a", b"b"),), frozenset())
+    assert b"Host" not in request.sent_as(b"10.0.0.9", APP, (), frozenset({b"host"}))
 
 
-def answer(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> tuple[ResponseReader, bytes]:
-    reader = ResponseReader()
-    head = b"\r\n".join([first, *lines, b"", b""])
-    reader.read(head)
-    return reader, head
+def answer(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> Response:
+    return Response(b"\r\n".join([first, *lines, b"", b""]))
 
 
 def test_a_response_that_needs_no_change_is_the_very_bytes_that_came() -> None:
-    reader, head = answer(b"Content-Type: text/plain", b"Content-Length: 5")
-    assert response_head(reader, head, b"", False) is head
+    response = answer(b"Content-Type: text/plain", b"Content-Length: 5")
+    assert response_head(response, b"", False) is response.head
 
 
 def test_hop_by_hop_headers_of_a_response_do_not_go_on() -> None:
-    reader, head = answer(b"Connection: close, X-Foo", b"X-Foo: 1", b"Keep-Alive: 5", b"Upgrade: h2c", b"A: 1")
-    assert not reader.keep_alive
-    assert response_head(reader, head, b"B: 2\r\n", False) == b"HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\n\r\n"
+    response = answer(b"Connection: close, X-Foo", b"X-Foo: 1", b"Keep-Alive: 5", b"Upgrade: h2c", b"A: 1")
+    assert not response.keep_alive
+    assert response_head(response, b"B: 2\r\n", False) == b"HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\n\r\n"
 
 
 def test_chunks_and_trailers_go_on_only_if_the_caller_knows_them() -> None:
-    reader, head = answer(b"Transfer-Encoding: chunked", b"Trailer: X-Sum")
-    assert response_head(reader, head, b"", True) is head
-    assert response_head(reader, head, b"", False) == b"HTTP/1.1 200 OK\r\n\r\n"
+    response = answer(b"Transfer-Encoding: chunked", b"Trailer: X-Sum")
+    assert response_head(response, b"", True) is response.head
+    assert response_head(response, b"", False) == b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 def test_an_old_response_becomes_a_new_one() -> None:
-    reader, head = answer(first=b"HTTP/1.0 404 Not Found")
-    assert (reader.status, reader.keep_alive) == (404, False)
-    assert response_head(reader, head, b"", False) == b"HTTP/1.1 404 Not Found\r\n\r\n"
+    response = answer(first=b"HTTP/1.0 404 Not Found")
+    assert (response.status, response.keep_alive) == (404, False)
+    assert response_head(response, b"", False) == b"HTTP/1.1 404 Not Found\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -213,5 +224,23 @@ def test_an_old_response_becomes_a_new_one() -> None:
 )
 def test_a_response_that_is_not_http_is_a_bad_gateway(head: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as raised:
-        ResponseReader().read(head)
+        Response(head)
     assert raised.value.status == 502
+
+
+WHOLE = {
+    "of known length": (answer(b"Content-Length: 5"), 5),
+    "empty": (answer(b"Content-Length: 0"), 0),
+    "in chunks": (answer(b"Transfer-Encoding: chunked"), None),
+    "to the end": (answer(), None),
+    "without a body": (answer(b"Content-Length: 5", first=b"HTTP/1.1 304 Not Modified"), None),
+    "interim": (answer(b"Content-Length: 5", first=b"HTTP/1.1 103 Early Hints"), None),
+    "the last": (answer(b"Content-Length: 5", b"Connection: close"), None),
+    "with what does not go on": (answer(b"Content-Length: 5", b"Keep-Alive: timeout=5"), None),
+    "old": (answer(b"Content-Length: 5", first=b"HTTP/1.0 200 OK"), None),
+}
+
+
+@pytest.mark.parametrize(("response", "length"), WHOLE.values(), ids=WHOLE.keys())
+def test_only_a_response_of_known_length_that_needs_no_change_is_whole(response: Response, length: int | None) -> None:
+    assert response.whole_bytes == (0 if length is None else len(response.head) + length)

@@ -292,3 +292,42 @@ async def test_an_exchange_knows_its_request(world: World) -> None:
     assert exchange.headers == [(b"Host", b"Hello.Example:80"), (b"X-A", b"1")]
     assert exchange.peer == line.writer.get_extra_info("sockname")
     assert (exchange.head_bytes, exchange.sent_bytes) == (53, len(OK))
+
+
+async def test_answers_alike_go_to_callers_that_need_them_otherwise(world: World) -> None:
+    """The answer is the same each time; how it is passed on depends on who asks."""
+    await world.app(always_ok)
+    line = await world.caller()
+    line.say(GET)
+    assert await line.hear(len(OK)) == OK
+    for request in (CLOSE, b"GET / HTTP/1.0\r\n\r\n"):
+        assert await world.ask(request) == OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    line.say(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+    assert b"\r\nConnection: keep-alive\r\n" in await line.head()
+
+
+async def test_an_answer_before_the_end_of_the_body_is_not_taken_for_the_end_of_the_exchange(world: World) -> None:
+    await world.app(always_ok)
+    line = await world.caller()
+    for _ in range(3):
+        line.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nhe")
+        assert await line.hear(len(OK)) == OK
+        line.say(b"re")
+    line.say(GET)
+    assert await line.hear(len(OK)) == OK
+
+
+async def test_two_answers_in_one_piece_are_not_one(world: World) -> None:
+    async def talk(line: Line) -> None:
+        for answer in (OK, OK + OK, OK):
+            await line.head()
+            line.say(answer)
+
+    app = await world.app(talk)
+    line = await world.caller()
+    for _ in range(2):
+        line.say(GET)
+        assert await line.hear(len(OK)) == OK
+    line.say(GET)
+    assert await line.hear(len(OK)) == OK
+    assert app.connections == 2, "the connection with the answer that nobody asked for is not used again"

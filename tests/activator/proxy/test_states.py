@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from activator.proxy.errors import LocalProtocolError
-from activator.proxy.exchange import NEXT, Event, Exchange, State
+from activator.proxy.exchange import Exchange
+from activator.proxy.states import NEXT, Event, State
 
 PAIRS = list(itertools.product(State, Event))
 
@@ -42,3 +43,8 @@ def test_every_state_has_its_row_can_be_reached_and_comes_to_an_end() -> None:
 def test_nothing_that_was_answered_can_be_sent_or_answered_again() -> None:
     for state in (State.REPLYING, State.TUNNEL):
         assert {Event.FORWARD, Event.UNSENT, Event.REDIAL, Event.REPLY}.isdisjoint(NEXT[state])
+
+
+def test_the_ways_that_most_requests_take_in_one_step_are_those_of_the_table() -> None:
+    assert NEXT[NEXT[State.HELD][Event.FORWARD]][Event.CONNECTED] is State.SENT
+    assert NEXT[NEXT[State.SENT][Event.HEAD]][Event.END] is State.DONE

@@ -6,7 +6,8 @@ import asyncio
 import random
 from typing import Any
 
-from activator.proxy.exchange import State
+from activator.proxy.heads import RequestFields
+from activator.proxy.states import State
 from activator.queueproxy.queueproxy import QueueProxy
 from activator.queueproxy.readiness import Readiness
 from activator.queueproxy.settings import Settings
@@ -21,10 +22,10 @@ class Exchange:
 
     def __init__(self, world: World, headers: dict[str, str]) -> None:
         self.world = world
-        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
-        self.named = {name.lower(): value for name, value in self.headers}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "hello", **headers}.items())
+        self.fields = RequestFields(f"1\r\n{lines}\r\n".encode())
+        self.named = self.fields.named
         self.started_s = world.clock.now()
-        self.upgrade = b"upgrade" in self.named
         self.state = State.HELD
         self.tag: Any = None
         self.status = 0
@@ -152,7 +153,7 @@ def test_case_39_and_40_a_tunnel_ends_at_the_timeout_and_not_for_want_of_a_head(
 
 def test_tunnels_do_not_hold_the_drain_but_an_upgrade_that_was_not_taken_does() -> None:
     world = World()
-    tunnel, plain = world.request(Upgrade="websocket"), world.request(Upgrade="h2c")
+    tunnel, plain = (world.request(Connection="upgrade", Upgrade=name) for name in ("websocket", "h2c"))
     assert world.proxy.in_flight() == 2
     tunnel.begin(101)
     plain.begin(200)

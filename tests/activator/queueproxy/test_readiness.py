@@ -58,6 +58,17 @@ async def test_case_52_a_check_passes_at_the_first_attempt_after_the_app_listens
     assert world.attempts == [0, 0.05, 0.1]
 
 
+async def test_a_check_that_waits_passes_as_soon_as_our_own_probing_finds_the_app_ready() -> None:
+    world = World(TCP)
+    start = asyncio.create_task(world.readiness.start())
+    check = asyncio.create_task(world.readiness.check())
+    await world.clock.pass_time(0.01, step_s=0.005)
+    world.listen(8080)
+    await world.clock.pass_time(0.005, step_s=0.005)
+    assert await finished(world, check) == [True]
+    await start
+
+
 async def test_with_a_period_a_check_is_one_attempt() -> None:
     world = World(PERIODIC)
     assert not await world.readiness.check()

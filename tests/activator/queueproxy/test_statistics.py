@@ -28,7 +28,7 @@ def started() -> tuple[ManualClock, Statistics]:
 
 def test_case_58_before_the_first_second_is_over_there_is_only_the_pod_name() -> None:
     clock, statistics = started()
-    statistics.arrive(False)
+    statistics.requests.arrive(clock.now())
     clock.advance(0.9)
     assert decode_stat(statistics.protobuf()) == Stat("hello-1")
 
@@ -36,9 +36,9 @@ def test_case_58_before_the_first_second_is_over_there_is_only_the_pod_name() ->
 def test_case_59_two_requests_of_half_a_second_one_of_them_through_an_activator() -> None:
     clock, statistics = started()
     for proxied in (True, False):
-        statistics.arrive(proxied)
+        statistics.requests.arrive(clock.now(), proxied)
         clock.advance(0.5)
-        statistics.leave(proxied)
+        statistics.requests.leave(clock.now(), proxied)
     assert decode_stat(statistics.protobuf()) == Stat("hello-1", 1.0, 0.5, 2, 1, process_uptime=1)
     text = statistics.text().decode()
     labels = 'destination_namespace="default",destination_configuration="hello"'
@@ -48,10 +48,10 @@ def test_case_59_two_requests_of_half_a_second_one_of_them_through_an_activator(
 
 def test_what_stays_in_flight_counts_in_each_second_but_arrives_once() -> None:
     clock, statistics = started()
-    statistics.arrive(False)
+    statistics.requests.arrive(clock.now())
     clock.advance(3)
     assert decode_stat(statistics.protobuf()) == Stat("hello-1", 1.0, process_uptime=3)
-    statistics.leave(False)
+    statistics.requests.leave(clock.now())
     clock.advance(1)
     assert decode_stat(statistics.protobuf()) == Stat("hello-1", process_uptime=4)
     statistics.close()
