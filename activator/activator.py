@@ -89,7 +89,10 @@ class Activator:
     def on_done(self, exchange: Exchange) -> None:
         backend: Backend | None = exchange.tag
         if backend is not None:
-            backend.lane.done(exchange, backend)
+            lane: Lane = backend.lane
+            lane.done(exchange, backend)
+            if lane.facts is None:
+                self._tidy(lane)
 
     def lane(self, target: Target) -> Lane:
         """The lane of a revision; made when first asked for, perhaps before its object is known."""
@@ -107,11 +110,12 @@ class Activator:
         self.lane(target).revision_changed(facts)
 
     def revision_removed(self, target: Target) -> None:
-        """A Revision is gone. What is in its lane finishes there; nothing new gets in."""
+        """A Revision is gone. Its lane is kept for what is in it, and goes with the last."""
         self.backends.revision_removed(target)
-        lane = self.lanes.pop(target, None)
+        lane = self.lanes.get(target)
         if lane is not None:
             lane.revision_removed()
+            self._tidy(lane)
 
     def pods_changed(self, target: Target) -> None:
         """Called by the backends."""
@@ -135,6 +139,12 @@ class Activator:
         for lane in self.lanes.values():
             lane.shut()
             lane.close()
+
+    def _tidy(self, lane: Lane) -> None:
+        """Forget the lane of a revision that does not exist, once nothing is in it."""
+        if not len(lane.deadlines) and self.lanes.get(lane.target) is lane:
+            lane.close()
+            del self.lanes[lane.target]
 
     def _find(self, exchange: Exchange) -> None:
         """A host that is no Route's, or any at all for an activator behind another ingress."""

@@ -94,9 +94,10 @@ class Backends:
             return
         pod.suspect = True
         pod.proven = False
-        group = self._groups[pod.facts.revision]
-        self._changed(group)
-        self._wake(group)
+        group = self._groups.get(pod.facts.revision)
+        if group is not None:
+            self._changed(group)
+            self._wake(group)
 
     def wait(self, revision: Target, waiting: bool) -> None:
         """Requests wait for a pod of this revision from now on, or no longer."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from activator.admission.throttler import Backend, Throttler
 from activator.answers import LINE_FULL, SHUTTING_DOWN, TIMEOUT, Answer, failed_revision
 from activator.deadlines import Deadlines
+from activator.proxy.exchange import BODY_AHEAD_BYTES_MAX
 from activator.revision import RevisionFacts
 from swell.wire import headers
 
@@ -39,10 +40,18 @@ DROP_HEADERS: Final = frozenset(
 )
 # A revision that a Route names but that our caches do not know. They may be a moment behind.
 NOT_FOUND: Final = "NotFound: no such revision"
-# Size of a waiting request beside the bytes of its head: the exchange and its connection.
+# Size of a waiting request beside the bytes of its head and body: the exchange and its connection.
 EXCHANGE_BYTES: Final = 4096
+# A head is held as it came and in its parts.
+HEAD_COPIES: Final = 3
 # Those whose patience ends within so short a time are answered together.
 GIVE_UP_STEP_S: Final = 0.01
+
+
+def size_of(exchange: Exchange) -> int:
+    """Bytes that a waiting request may hold: its head, and as much of a body as is read ahead."""
+    ahead = BODY_AHEAD_BYTES_MAX if exchange.has_body else 0
+    return EXCHANGE_BYTES + HEAD_COPIES * exchange.head_bytes + ahead
 
 
 class Counts:
@@ -189,11 +198,13 @@ class Lane:
         """Why no pod of this revision can be expected, or "". The pods know best, if there are any."""
         if self.throttler.backends:
             return ""
+        if self.facts is None:
+            return NOT_FOUND
         pods = [pod.facts for pod in self._backends.pods(self.target) if not pod.facts.leaving]
         if pods:
             troubles = [pod.trouble for pod in pods]
             return troubles[0] if all(troubles) else ""
-        return NOT_FOUND if self.facts is None else self.facts.failed
+        return self.facts.failed
 
     def shut(self) -> None:
         """Answer all who still wait: nothing will serve them any more."""
@@ -216,7 +227,7 @@ class Lane:
     def _wait(self, exchange: Exchange, *, front: bool) -> None:
         exchange.tag = self._nowhere
         self.counts.waited += 1
-        for other in self.throttler.line.join(exchange, EXCHANGE_BYTES, front=front):
+        for other in self.throttler.line.join(exchange, size_of(exchange), front=front):
             other.tag.lane.turn_away(other)
         self._line_changed()
 
@@ -245,7 +256,9 @@ class Lane:
 
     def _late(self, exchange: Exchange) -> None:
         """Past a deadline. Once an answer has begun its status cannot change, so it is cut instead."""
-        if exchange.status == 0:
+        over = exchange.started_s + self.deadlines.total_s <= self._clock.now()
+        if exchange.status:
+            if over:
+                exchange.abort()
+        elif over or not exchange.informed:  # an interim response meets the time to the head (spec dataplane C36)
             self._dismiss(exchange, TIMEOUT)
-        elif exchange.started_s + self.deadlines.total_s <= self._clock.now():
-            exchange.abort()

@@ -148,8 +148,8 @@ class Pod:
         return (self.facts.ip, self.facts.port) if self.facts.ip else None
 
     def take_announcement(self, address: Address) -> bool:
-        """Its queue-proxy says it listens there; False if Kubernetes says it has another IP."""
-        if self.facts.ip not in ("", address[0]):
+        """Its queue-proxy says it listens there; False if Kubernetes says it has another IP or port."""
+        if self.facts.ip not in ("", address[0]) or self.facts.port != address[1]:
             return False
         self.announced = address
         return True

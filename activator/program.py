@@ -137,7 +137,7 @@ class FrontDoor:
         if self.settings.shutdown_grace_s:
             await self._clock.sleep(self.settings.shutdown_grace_s)
         self.server.stop_accepting()
-        await self.server.drain(self.settings.drain_deadline_s)
+        await self.server.drain(self.settings.drain_deadline_s, tunnels_s=self.settings.drain_tunnels_s)
 
     async def close(self) -> None:
         """Stop everything; whoever still waits is told so."""

@@ -38,6 +38,8 @@ class Settings:
     # over us has heard of it; then what is in flight may take until the deadline.
     shutdown_grace_s: float = 0.0
     drain_deadline_s: float = 600.0
+    # Tunnels (WebSockets) may last for ever: they are cut so long after the drain has begun (spec dataplane C24).
+    drain_tunnels_s: float = 5.0
     # The waiting room of cold starts (spec dataplane 6: the documented limit is enforced).
     line_max: int = LINE_MAX
     room_max: int = ROOM_MAX

@@ -127,7 +127,7 @@ class Downstream(asyncio.Protocol):
 
     def drain(self) -> None:
         """Close now if nothing is in progress; else the answer in progress is the last."""
-        if self.exchange is None and self.body is None and self._inbox.partial is None:
+        if self.exchange is None and self._inbox.partial is None:
             self.transport.close()
 
     def abort(self) -> None:

@@ -76,6 +76,7 @@ class Exchange:
         "_ahead",
         "_dial",
         "_head",
+        "_sent_again",
         "downstream",
         "fields",
         "gone",
@@ -100,6 +101,7 @@ class Exchange:
         self.fields: RequestFields = request.fields
         self.host = request.host
         self.started_s = started_s
+        self._sent_again = False
         # How it fares.
         self.state: State = HELD
         self.status = 0
@@ -136,6 +138,10 @@ class Exchange:
     @property
     def head_bytes(self) -> int:
         return len(self.request.head)
+
+    @property
+    def has_body(self) -> bool:
+        return self.fields.has_body
 
     @property
     def upgrade(self) -> bool:
@@ -271,15 +277,20 @@ class Exchange:
     def broken(self, error: str, *, stale: bool = False, unread: bool = False) -> None:
         """The upstream connection has closed too early; with `stale` and `unread` nothing came back.
 
-        `stale`: it was an old one. `unread`: the app cannot have read the request.
+        `stale`: it was an old one. `unread`: the app has most likely not read the request. Either way it is sent
+        once more at the most, for neither is certain.
         """
         self.upstream = None
         if self.state is not SENT:
             self.abort()
-        elif stale and self._may_be_sent_twice():
+        elif self._sent_again or not self._may_be_sent_twice():
+            self.reply(*bad_gateway(error))
+        elif stale:
+            self._sent_again = True
             self.step(REDIAL)
             self._dial = self.downstream.upstreams.dial(self._address, self)
-        elif unread and self._may_be_sent_twice():
+        elif unread:
+            self._sent_again = True
             self.step(UNSENT)
             self.downstream.dispatcher.on_unsent(self, error)
         else:

@@ -61,7 +61,8 @@ class RequestFields:
         if b"connection" in named:
             options = tokens(headers, b"connection")
             self.keep_alive = b"close" not in options if version == "1.1" else b"keep-alive" in options
-            self.upgrade = b"upgrade" in options and bool(named.get(b"upgrade"))
+            # h2c would carry requests past all that is done here: what asks for it is served as HTTP/1.1.
+            self.upgrade = b"upgrade" in options and named.get(b"upgrade", b"").lower() not in (b"", b"h2c")
         else:
             self.keep_alive = version == "1.1"
         # What goes to the app in their place, and for which headers to set and drop; kept for the next request.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
+from activator.proxy.states import TUNNEL
 from activator.proxy.upstream import Upstream
 from activator.proxy.upstreams import Upstreams
 
@@ -75,9 +76,11 @@ class ProxyServer:
             self._listener.close()
             self._listener = None
 
-    async def drain(self, deadline_s: float) -> None:
-        """Let what is in progress finish, tunnels included, for `deadline_s` at most; then close everything."""
+    async def drain(self, deadline_s: float, *, tunnels_s: float | None = None) -> None:
+        """Let what is in progress finish for `deadline_s` at most, tunnels for `tunnels_s`; then close everything."""
         self.draining = True
+        if tunnels_s is not None:
+            asyncio.get_running_loop().call_later(tunnels_s, self._cut_tunnels)
         for connection in list(self._connections):
             connection.drain()
         if self._connections:
@@ -88,6 +91,11 @@ class ProxyServer:
             except TimeoutError:
                 pass  # what is still open has had its time
         self.close()
+
+    def _cut_tunnels(self) -> None:
+        for connection in list(self._connections):
+            if connection.exchange is not None and connection.exchange.state is TUNNEL:
+                connection.abort()
 
     def drop(self, address: Address) -> None:
         """Close the idle connections to `address`: nothing is to be sent there any more."""

@@ -6,6 +6,7 @@ Knows where the response ends; the exchange knows what that means.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from activator.proxy.upstreams import Upstreams
 
 HEAD_BYTES_MAX: Final = 1024 * 1024
+# Interim responses in one read; what an app has to say before its answer is a few.
+INTERIMS_MAX: Final = 16
 
 
 # How a body goes on to the caller. Plain numbers: members of an enum cost more to find than to compare.
@@ -103,7 +106,7 @@ class Upstream(asyncio.Protocol):
             unread = silent and isinstance(exc, ConnectionResetError | BrokenPipeError)
             stale = silent and self._reused
             self._detach()
-            exchange.broken(str(exc) if exc else "EOF", stale=stale, unread=unread)
+            exchange.broken(self._error(exc), stale=stale, unread=unread)
 
     def pause_writing(self) -> None:
         self.full = True
@@ -117,8 +120,14 @@ class Upstream(asyncio.Protocol):
 
     # The response.
 
-    def _read_head(self, exchange: Exchange, data: bytes) -> None:
-        """Pass on the head that `data` begins with; interim ones go on as they are."""
+    def _error(self, exc: Exception | None) -> str:
+        """Why the connection ended, in the words of Go."""
+        if not isinstance(exc, OSError) or not exc.errno:
+            return str(exc) if exc else "EOF"
+        return f"read tcp {self.address[0]}:{self.address[1]}: {os.strerror(exc.errno).lower()}"
+
+    def _read_head(self, exchange: Exchange, data: bytes, interims: int = 0) -> None:
+        """Pass on the head that `data` begins with, after so many interim ones in the same read."""
         response = self._response
         if response is None or not data.startswith(response.head):
             end = data.find(b"\r\n\r\n") + 4
@@ -135,7 +144,7 @@ class Upstream(asyncio.Protocol):
         if len(data) == response.whole_bytes and not self.full and exchange.takes_whole():
             self._pass_on_whole(exchange, response.status, data)
         elif response.status < 200:
-            self._interim(exchange, response, data[len(response.head) :])
+            self._interim(exchange, response, data[len(response.head) :], interims + 1)
         else:
             self._begin(exchange, response, data)
 
@@ -153,12 +162,15 @@ class Upstream(asyncio.Protocol):
             self.transport.abort()
         exchange.ended_whole()
 
-    def _interim(self, exchange: Exchange, response: Response, rest: bytes) -> None:
+    def _interim(self, exchange: Exchange, response: Response, rest: bytes, interims: int) -> None:
+        """Interim heads go on as they are."""
         self._partial = b""
-        if response.status != 101:
+        if interims > INTERIMS_MAX:
+            self._refuse(exchange, "too many 1xx informational responses")
+        elif response.status != 101:
             exchange.inform(response_head(response, b"", False))
             if rest:
-                self._read_head(exchange, rest)
+                self._read_head(exchange, rest, interims)
         elif exchange.upgrade:
             self.exchange = None
             exchange.switch(response.head, rest)

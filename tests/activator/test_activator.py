@@ -35,6 +35,9 @@ class Exchange:
         self.tag: Any = None
         self.status = 0
         self.gone = False
+        self.informed = False
+        self.has_body = False
+        self.head_bytes = 100
         self.body = b""
         self.answer_headers: dict[bytes, bytes] = {}
         self.went: list[Address] = []
@@ -475,9 +478,71 @@ def test_a_deleted_revision_lets_go_of_those_who_wait() -> None:
     world = ready_world(pods=0)
     exchange = world.request()
     world.activator.revision_removed(HELLO)
-    assert HELLO not in world.activator.lanes
     world.clock.advance(2.1)
     assert exchange.status == 503
+    assert HELLO not in world.activator.lanes
+
+
+def test_a_deleted_revision_lets_go_of_those_who_wait_for_a_pod_that_is_still_starting() -> None:
+    world = ready_world(pods=0)
+    exchange = world.request()
+    world.pod(ready=False)
+    world.activator.revision_removed(HELLO)
+    world.clock.advance(2.1)
+    assert exchange.status == 503
+    assert HELLO not in world.activator.lanes
+
+
+def test_a_request_in_flight_outlives_its_revision_and_its_lane_goes_with_it() -> None:
+    world = ready_world(container_concurrency=1)
+    running, waiting = world.request(), world.request()
+    world.activator.revision_removed(HELLO)
+    world.no_pod()
+    running.finish()
+    world.clock.advance(2.1)
+    assert (running.status, waiting.status) == (200, 503)
+    assert HELLO not in world.activator.lanes
+
+
+def test_a_lost_pod_of_a_deleted_revision_is_not_asked_again() -> None:
+    world = ready_world(container_concurrency=1)
+    running = world.request()
+    world.activator.revision_removed(HELLO)
+    world.no_pod()
+    world.activator.on_unsent(running, "connection refused")  # type: ignore[arg-type]
+    assert len(running.went) == 1
+    world.clock.advance(2.1)
+    assert running.status == 503
+
+
+def test_a_route_to_a_revision_that_does_not_exist_leaves_nothing_behind() -> None:
+    world = World()
+    world.route("ghost")
+    world.request("ghost.default.localhost")
+    world.clock.advance(2.1)
+    assert world.activator.lanes == {}
+
+
+def test_case_36_an_interim_response_meets_the_time_to_the_head() -> None:
+    world = World()
+    world.route()
+    world.revision(timeoutSeconds=10, responseStartTimeoutSeconds=2)
+    world.pod()
+    exchange = world.request()
+    world.clock.advance(1)
+    exchange.informed = True
+    world.clock.advance(5)
+    assert (exchange.status, exchange.aborted_at) == (0, None)
+    world.clock.advance(4.1)
+    assert exchange.status == 504
+
+
+def test_the_waiting_room_counts_heads_and_bodies() -> None:
+    world = ready_world(pods=0)
+    exchange = Exchange(world)
+    exchange.head_bytes, exchange.has_body = 1_000_000, True
+    world.activator.on_request(exchange)  # type: ignore[arg-type]
+    assert world.activator.room.bytes > 3_000_000
 
 
 def test_after_a_reconnect_only_revisions_with_waiting_requests_are_poked() -> None:

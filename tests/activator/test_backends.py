@@ -175,6 +175,14 @@ def test_an_announcement_may_come_before_kubernetes_knows_the_ip_or_even_the_pod
     assert world.usable() == ["pod-1", "pod-2"], "the same IP from Kubernetes changes nothing"
 
 
+def test_an_announcement_of_another_port_is_refused() -> None:
+    world = World()
+    world.put(pod())
+    elsewhere = announcement()
+    elsewhere.address = elsewhere.address.replace(":8012", ":6666")
+    assert not world.backends.announced(elsewhere)
+
+
 def test_nobody_can_announce_himself_into_a_revision_or_as_another_pod() -> None:
     world = World()
     world.put(pod(1))

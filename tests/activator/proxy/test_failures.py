@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -302,3 +303,36 @@ async def test_idle_connections_are_swept_out(make_world: Callable[..., World]) 
         await world.ask(CLOSE)
         await world.soon(closed.wait())
         assert len(world.server.upstreams.pool) == 0
+
+
+async def test_a_request_that_is_reset_unanswered_is_sent_once_more_and_no_oftener(world: World) -> None:
+    asked = 0
+
+    async def talk(line: Line) -> None:
+        nonlocal asked
+        await line.head()
+        asked += 1
+        # An end with unsent data pending is a reset.
+        line.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        line.reset()
+
+    app = await world.app(talk)
+    world.address = app.address
+    world.handle_unsent = lambda exchange, error: exchange.forward(app.address)
+    answer = await world.ask(CLOSE)
+    host, port = app.address
+    assert answer.startswith(b"HTTP/1.1 502 ")
+    assert f"read tcp {host}:{port}: connection reset by peer\n".encode() in answer
+    assert asked == 2
+
+
+async def test_an_app_that_only_ever_announces_an_answer_is_a_502(world: World) -> None:
+    async def talk(line: Line) -> None:
+        await line.head()
+        line.say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3000)
+
+    app = await world.app(talk)
+    world.address = app.address
+    answer = await world.ask(CLOSE)
+    assert b"HTTP/1.1 502 " in answer
+    assert answer.endswith(b"too many 1xx informational responses\n")

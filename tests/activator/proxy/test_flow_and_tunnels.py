@@ -262,3 +262,21 @@ async def test_a_drain_cuts_what_is_left_at_its_deadline(world: World) -> None:
     await world.until(lambda: bool(world.exchanges))
     await world.server.drain(0.05)
     assert world.done == world.exchanges
+
+
+async def test_case_24_a_drain_cuts_tunnels_long_before_its_deadline(world: World) -> None:
+    await world.app(echo_tunnel)
+    line = await world.caller()
+    line.say(UPGRADE)
+    await line.head()
+    await world.soon(world.server.drain(600, tunnels_s=0.05))
+    assert world.done == world.exchanges
+
+
+async def test_a_drain_does_not_wait_for_a_body_that_nobody_wants_any_more(world: World) -> None:
+    world.handle = lambda exchange: exchange.reply(404, b"no\n")
+    line = await world.caller()
+    line.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")
+    await line.until(b"no\n")
+    await world.soon(world.server.drain(600))
+    assert world.server.connections == 0

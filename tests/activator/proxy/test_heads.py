@@ -270,3 +270,9 @@ def test_a_head_that_is_too_large_is_refused_in_one_piece_or_many(pieces: int) -
             inbox.data += head[at : at + size]
             inbox.take_head()
     assert raised.value.status == 431
+
+
+def test_what_asks_to_go_on_in_h2c_is_no_upgrade() -> None:
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: %b\r\n\r\n"
+    assert not read_request(head % b"h2c", None).fields.upgrade
+    assert read_request(head % b"websocket", None).fields.upgrade
