@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -24,12 +25,12 @@ from swell.kube.informer import Informer
 from swell.kube.leader import Elector
 from swell.runtime import log
 from swell.runtime.clock import Clock
-from swell.runtime.errors import SettingsError
+from swell.runtime.errors import SettingsError, SwellError
 from swell.runtime.tasks import Daemons
 
 __all__ = ["Autoscaler", "Settings", "run"]
 
-LEASE: Final = "autoscaler"
+LEASE: Final = "swell-autoscaler"
 WORKERS: Final = 4
 
 logger = log.get(__name__)
@@ -113,8 +114,17 @@ class Autoscaler:
         for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
-        await self.receiver.start(self._settings.listen_ip, self._settings.port)
+        await self._listen(self._settings.listen_ip, self._settings.port)
         logger.info("serving", port=self.port, revisions=len(self.revisions))
+
+    async def _listen(self, ip: str, port: int) -> None:
+        try:
+            await self.receiver.start(ip, port)
+        except OSError as exc:
+            raise SwellError(
+                f"cannot listen on {ip}:{port}, where activators report to the autoscaler: "
+                f"{os.strerror(exc.errno or 0)}; stop the program that has the port, then start again"
+            ) from exc
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -139,7 +149,7 @@ class Autoscaler:
         self.ledger.decided(ticked, self._clock.wall())
         for key in ticked.changed():
             self.podautoscalers.act(key)
-            self._controller.enqueue(key)
+            self._controller.enqueue_soon(key)  # what is left is the status
 
     def _scaled(self, target: Key, before: int, after: int) -> None:
         self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())
@@ -172,12 +182,13 @@ class Autoscaler:
             return
         self._owners[key_of(obj)] = owner.revision
         if old is None or old["spec"].get("replicas") != new["spec"].get("replicas"):
-            self._enqueue([owner.revision])
+            # Most often it is our own write, and only the status is left to do.
+            self._enqueue([owner.revision], soon=old is not None)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         for owner in self._pods.changed(old, new):
             self.podautoscalers.pods_changed(owner)
-            self._enqueue([owner.revision])
+            self._enqueue([owner.revision], soon=old is None)
 
     def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.podautoscalers.changed(old, new)
@@ -187,10 +198,11 @@ class Autoscaler:
             self.ledger.forget(key_of(obj))
         self._enqueue([key_of(obj)])
 
-    def _enqueue(self, keys: Iterable[Key]) -> None:
+    def _enqueue(self, keys: Iterable[Key], *, soon: bool = False) -> None:
+        enqueue = self._controller.enqueue_soon if soon else self._controller.enqueue
         for key in keys:
             if key in self.podautoscalers:
-                self._controller.enqueue(key)
+                enqueue(key)
         self.ticker.wake()
 
     def _answer(self, path: str) -> Any:

@@ -19,6 +19,7 @@ class Queue(Protocol):
     """Where keys are put: a `swell.kube.controller.Controller`."""
 
     def enqueue(self, key: Key) -> None: ...
+    def enqueue_soon(self, key: Key) -> None: ...
 
 
 SERVICES: Final = "service"
@@ -36,8 +37,8 @@ def connect(caches: Caches, queues: Mapping[str, Queue]) -> None:
     caches.configurations.add_handler(links.configuration)
     caches.revisions.add_handler(links.revision)
     caches.routes.add_handler(links.route)
-    caches.deployments.add_handler(links.owner(REVISIONS, REVISION))
-    caches.podautoscalers.add_handler(links.owner(REVISIONS, REVISION))
+    caches.deployments.add_handler(links.child(REVISIONS, REVISION))
+    caches.podautoscalers.add_handler(links.child(REVISIONS, REVISION))
     caches.core_services.add_handler(links.owner(ROUTES, ROUTE))
     caches.pods.add_handler(links.pod)
     caches.on_config = links.config
@@ -57,6 +58,14 @@ class _Links:
 
         def changed(old: Obj | None, new: Obj | None) -> None:
             self._owner(queue, kind, _either(old, new))
+
+        return changed
+
+    def child(self, queue: str, kind: Kind) -> Changed:
+        """As `owner`, for objects whose numbers change often; only one that comes or goes needs an answer at once."""
+
+        def changed(old: Obj | None, new: Obj | None) -> None:
+            self._owner(queue, kind, _either(old, new), soon=old is not None and new is not None)
 
         return changed
 
@@ -116,10 +125,11 @@ class _Links:
         ):
             self._queues[ROUTES].enqueue(key_of(route))
 
-    def _owner(self, queue: str, kind: Kind, obj: Obj) -> None:
+    def _owner(self, queue: str, kind: Kind, obj: Obj, *, soon: bool = False) -> None:
         owner = controller_of(obj)
         if owner is not None and owner["kind"] == kind.kind and owner["apiVersion"] == kind.api_version:
-            self._queues[queue].enqueue(Key(obj["metadata"]["namespace"], owner["name"]))
+            found = self._queues[queue]
+            (found.enqueue_soon if soon else found.enqueue)(Key(obj["metadata"]["namespace"], owner["name"]))
 
 
 def _either(old: Obj | None, new: Obj | None) -> Obj:

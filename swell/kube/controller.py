@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from swell.api.meta import Key
 from swell.kube.errors import AlreadyExists, Conflict, KubeError
@@ -12,6 +13,9 @@ from swell.runtime import log
 from swell.runtime.clock import Clock
 
 Reconcile = Callable[[Key], Awaitable[float | None]]
+
+GATHER_S: Final = 0.02
+"""How long a change that matters to a status only may wait for others like it."""
 
 logger = log.get(__name__)
 
@@ -33,6 +37,14 @@ class Controller:
     def enqueue(self, key: Key) -> None:
         """Have `key` reconciled as soon as possible."""
         self._queue.add(key)
+
+    def enqueue_soon(self, key: Key) -> None:
+        """Have `key` reconciled a moment later, once for many changes.
+
+        For changes that matter to a status only: while a pod starts they come in swarms, and the machine has
+        better things to do than to write each of them down.
+        """
+        self._queue.add_after(key, GATHER_S)
 
     def enqueue_after(self, key: Key, delay_s: float) -> None:
         """Have `key` reconciled in `delay_s` seconds at the latest."""

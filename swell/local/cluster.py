@@ -5,16 +5,19 @@ Knows files, ports and the lock; starts nothing.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import json
 import os
 import random
+import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +28,8 @@ GATEWAY_PORT: Final = 8080
 # Below every system's range for outgoing connections, so that none of those can sit on a port of ours
 # while the program that listens there restarts.
 ASSIGNED_PORTS: Final = range(20_000, 30_000)
+PORTS: Final = range(1, 65_536)
+RUN_PREFIX: Final = "swell-run-"
 # A unix socket's path holds 107 bytes on Linux, 103 elsewhere; ours adds a short file name.
 SOCKET_DIRECTORY_BYTES_MAX: Final = 80
 
@@ -35,6 +40,14 @@ class AlreadyRunning(SwellError):
 
 class PortTaken(SwellError):
     """A port that was asked for belongs to another program."""
+
+
+class PortRefused(SwellError):
+    """A port that was asked for cannot be had by this user, or by anyone."""
+
+
+class StateUnusable(SwellError):
+    """The state's folder, or a file in it, cannot be read or written."""
 
 
 class NoCluster(SwellError):
@@ -98,6 +111,10 @@ class ClusterConfig:
         draft.replace(target)
 
 
+# None of the fields' types is written as anything else in JSON.
+_TYPES: Final = {each.name: {"str": str, "int": int, "bool": bool}[str(each.type)] for each in fields(ClusterConfig)}
+
+
 def default_state(environ: Mapping[str, str]) -> Path:
     """Where `swell up` keeps its state unless told otherwise: $SWELL_STATE, or the XDG data folder."""
     if "SWELL_STATE" in environ:
@@ -107,35 +124,48 @@ def default_state(environ: Mapping[str, str]) -> Path:
 
 
 def load(state: Path) -> ClusterConfig:
-    """The configuration of the cluster in `state`; `NoCluster` if there never was one."""
+    """The configuration of the cluster in `state`; `NoCluster` if there never was one, else `StateUnusable`.
+
+    What another version of Swell wrote there besides is left out.
+    """
+    path = Path(state, "cluster.json")
     try:
-        found: dict[str, Any] = json.loads(Path(state, "cluster.json").read_text())
+        found: Any = json.loads(path.read_text())
+        kept = {each.name: found[each.name] for each in fields(ClusterConfig) if each.name in found}
+        config = ClusterConfig(**kept)
+        if any(not isinstance(value, _TYPES[key]) for key, value in kept.items()):
+            raise TypeError("a value is of the wrong type")
     except FileNotFoundError:
         raise NoCluster(f"no cluster in {state}: start one with `swell up --state {state}`") from None
-    return ClusterConfig(**found)
+    except (ValueError, TypeError) as exc:
+        raise StateUnusable(f"{path} is damaged ({exc}): delete it; the next start writes it anew") from exc
+    except OSError as exc:
+        raise _unusable(state, exc) from exc
+    return config
 
 
 def is_running(state: Path) -> bool:
-    """True while some process holds the lock of `state`."""
-    lock = Path(state, "lock")
-    if not lock.exists():
-        return False
-    with lock.open("rb") as file:
-        try:
+    """True while some process holds the lock of `state`; False too for a state that we may not look into."""
+    try:
+        with Path(state, "lock").open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
     return False
 
 
 @contextmanager
 def locked(state: Path) -> Iterator[None]:
-    """Hold the state for this process; `AlreadyRunning` if another has it.
+    """Hold the state for this process; `AlreadyRunning` if another has it, `StateUnusable` if it cannot be written.
 
     The kernel lets go of the lock when the process ends, however it ends.
     """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Path(state, "lock").open("wb") as file:
+    with usable(state):
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = Path(state, "lock").open("wb")  # noqa: SIM115 - held while the caller works
+    with lock as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -143,11 +173,25 @@ def locked(state: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def usable(state: Path) -> Iterator[None]:
+    """What the system refuses in here becomes `StateUnusable`."""
+    try:
+        yield
+    except OSError as exc:
+        raise _unusable(state, exc) from exc
+
+
+def _unusable(state: Path, refused: OSError) -> StateUnusable:
+    what = f"{refused.strerror or refused}: {refused.filename}" if refused.filename else str(refused)
+    return StateUnusable(f"{state} cannot hold a cluster's state ({what}): choose another folder with --state DIR")
+
+
 def _who_runs(state: Path) -> str:
     try:
         config = load(state)
         who = f" (process {config.pid}, gateway {config.gateway_url})"
-    except NoCluster:
+    except SwellError:
         who = ""
     return (
         f"a cluster already runs on {state}{who}. Use it, stop it with Ctrl-C, "
@@ -156,7 +200,7 @@ def _who_runs(state: Path) -> str:
 
 
 def prepare(state: Path, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
-    """Choose ports and folders for a start on `state`; raises `PortTaken`.
+    """Choose ports and folders for a start on `state`; raises `PortTaken`, `PortRefused`, `StateUnusable`.
 
     `gateway_port` 0 takes a free one. The other ports stay what they were in this state if they can: kubeconfigs
     hold the API's, and pod templates the admin port.
@@ -164,47 +208,81 @@ def prepare(state: Path, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
     state = state.resolve()
     if gateway_port:
         _require_free(gateway_port, "the gateway", "--port PORT")
-    for folder in ("", "logs", "images"):
-        Path(state, folder).mkdir(mode=0o700, parents=True, exist_ok=True)
-    admin_port, api_port, autoscaler_port = _ports_before(state)
+    with usable(state):
+        for folder in ("", "logs", "images"):
+            Path(state, folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        last = _last(state)
+        run = _run_folder(state, last.run)
     taken: set[int] = set()
     gateway_port = gateway_port or _choose(0, taken)
     taken.add(gateway_port)
     config = ClusterConfig(
         state=str(state),
-        run=str(_run_folder(state)),
+        run=str(run),
         gateway_port=gateway_port,
-        admin_port=_choose(admin_port, taken),
-        api_port=_choose(api_port, taken),
-        autoscaler_port=_choose(autoscaler_port, taken),
+        admin_port=_choose(last.admin_port, taken),
+        api_port=_choose(last.api_port, taken),
+        autoscaler_port=_choose(last.autoscaler_port, taken),
         via_rest=via_rest,
         pid=os.getpid(),
     )
-    config.save()
+    with usable(state):
+        config.save()
     return config
 
 
-def _ports_before(state: Path) -> tuple[int, int, int]:
-    """The admin, API and autoscaler ports of the last start on `state`; 0 for any."""
+def remove_run_folder(config: ClusterConfig) -> None:
+    """Remove the folder for sockets if it is outside of the state: nobody else would."""
+    if _is_ours(Path(config.run)):
+        shutil.rmtree(config.run, ignore_errors=True)
+
+
+def _last(state: Path) -> ClusterConfig:
+    """The configuration of the last start on `state`; ports of 0 if there was none."""
     try:
-        last = load(state)
+        return load(state)
     except NoCluster:
-        return 0, 0, 0
-    return last.admin_port, last.api_port, last.autoscaler_port
+        return ClusterConfig(str(state), "", 0, 0, 0, 0)
 
 
-def _run_folder(state: Path) -> Path:
-    """The folder for sockets: in the state, unless its path is too long for a socket's name."""
+def _run_folder(state: Path, before: str) -> Path:
+    """The folder for sockets: in the state, unless its path is too long for a socket's name.
+
+    `before`: that of the last start, which is still there if that did not end in order.
+    """
     run = Path(state, "run")
     if len(os.fsencode(run)) > SOCKET_DIRECTORY_BYTES_MAX:
-        return Path(tempfile.mkdtemp(prefix="swell-run-"))
+        return Path(before) if _is_ours(Path(before)) else Path(tempfile.mkdtemp(prefix=RUN_PREFIX))
     run.mkdir(mode=0o700, exist_ok=True)
     return run
 
 
+def _is_ours(run: Path) -> bool:
+    """Whether it is a folder for sockets that this user made outside of a state."""
+    try:
+        found = run.lstat()
+    except OSError:
+        return False
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return run.name.startswith(RUN_PREFIX) and private and found.st_uid == os.geteuid()
+
+
 def _require_free(port: int, what: str, option: str) -> None:
-    if not _is_free(port):
-        raise PortTaken(f"port {port} for {what} is taken by another program: stop it, or choose another with {option}")
+    if port not in PORTS:
+        raise PortRefused(f"there is no port {port} for {what}: choose one from 1 to {PORTS[-1]} with {option}")
+    refused = _refusal_of(port)
+    if refused is not None:
+        raise _port_error(port, what, option, refused)
+
+
+def _port_error(port: int, what: str, option: str, refused: OSError) -> SwellError:
+    if refused.errno == errno.EADDRINUSE:
+        return PortTaken(
+            f"port {port} for {what} is taken by another program: stop it, or choose another with {option}"
+        )
+    if refused.errno == errno.EACCES:
+        return PortRefused(f"port {port} for {what} is not for this user: choose one from 1024 on with {option}")
+    return PortRefused(f"port {port} for {what} cannot be had ({refused.strerror}): choose another with {option}")
 
 
 def _choose(preferred: int, taken: set[int]) -> int:
@@ -213,17 +291,18 @@ def _choose(preferred: int, taken: set[int]) -> int:
     At random: two clusters that start at the same moment would both find the first one free.
     """
     candidates = itertools.chain([preferred], random.sample(ASSIGNED_PORTS, len(ASSIGNED_PORTS)))
-    port = next(port for port in candidates if port and port not in taken and _is_free(port))
+    port = next(port for port in candidates if port and port not in taken and _refusal_of(port) is None)
     taken.add(port)
     return port
 
 
-def _is_free(port: int) -> bool:
+def _refusal_of(port: int) -> OSError | None:
+    """Why the system does not let us listen there; None if it does."""
     with socket.socket() as probe:
         # As servers do: a port in TIME_WAIT is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
-    return True
+        except OSError as exc:
+            return exc
+    return None

@@ -28,7 +28,7 @@ from swell.local.apiserver.link import LinkServer
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.local.bootstrap import NAMESPACES, SYSTEM_NAMESPACE, ensure_config_maps
-from swell.local.cluster import LOOPBACK, ClusterConfig
+from swell.local.cluster import LOOPBACK, ClusterConfig, PortTaken
 from swell.local.host.client import HostClient
 from swell.local.images import Images
 from swell.local.kubelet.kubelet import Kubelet
@@ -36,20 +36,29 @@ from swell.local.kubelet.logs import PodLogs
 from swell.local.workloads import Workloads
 from swell.runtime import log
 from swell.runtime.clock import Clock, SystemClock
+from swell.runtime.errors import SwellError
 from swell.runtime.shutdown import signals
 from swell.runtime.tasks import Daemons
 
 logger = log.get("controlplane")
 
 
-def main(state: str) -> None:
-    """Run until SIGTERM; `state` is the cluster's folder."""
+def main(state: str) -> int:
+    """Run until SIGTERM; `state` is the cluster's folder. 1 with a message in the log for what a user can mend."""
     log.setup("control-plane", level=os.environ.get("SWELL_LOG_LEVEL") or "info")
-    uvloop.run(_main(cluster.load(Path(state))))
+    try:
+        uvloop.run(_main(cluster.load(Path(state))))
+    except SwellError as error:
+        print(f"control-plane: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 async def _main(config: ClusterConfig) -> None:
-    """Start bottom up: store, API, workloads and kubelet, then the programs. The exit stack takes it apart again."""
+    """Start bottom up: store, workloads and kubelet, the API, the programs. The exit stack takes it apart again.
+
+    Nobody outside may read before the kubelet has looked after the pods: some may have died with the last one.
+    """
     clock = SystemClock()
     stop = signals()
     async with AsyncExitStack() as stack:
@@ -58,7 +67,6 @@ async def _main(config: ClusterConfig) -> None:
         await host.connect()
         stack.push_async_callback(host.close)
         logs = PodLogs(Path(config.state), clock)
-        await _serve_api(config, server, kube, logs, stack)
         workloads = Workloads(kube, clock)
         await workloads.start()
         stack.push_async_callback(workloads.close)
@@ -66,6 +74,7 @@ async def _main(config: ClusterConfig) -> None:
         kubelet = Kubelet(kube, host, Images(state), clock, state=state, logs=logs)
         await kubelet.start()
         stack.push_async_callback(kubelet.close)
+        await _serve_api(config, server, kube, logs, stack)
         daemons = Daemons()
         stack.push_async_callback(daemons.close)
         daemons.spawn(_fails(kubelet), "kubelet")
@@ -95,7 +104,13 @@ async def _serve_api(
     link = LinkServer(kube, str(config.link_socket))
     await link.start()
     stack.push_async_callback(link.close)
-    front = await serve_https(server, host=LOOPBACK, port=config.api_port, pki=config.pki, logs=logs)
+    try:
+        front = await serve_https(server, host=LOOPBACK, port=config.api_port, pki=config.pki, logs=logs)
+    except OSError as exc:
+        raise PortTaken(
+            f"cannot listen on {LOOPBACK}:{config.api_port}, the port of the Kubernetes API: "
+            f"{os.strerror(exc.errno or 0)}; stop the program that has it, or start `swell up` again: it takes another"
+        ) from exc
     stack.push_async_callback(front.close)
     write_kubeconfig(config.kubeconfig, server=front.url, pki=config.pki)
 
@@ -153,4 +168,4 @@ async def _fails(kubelet: Kubelet) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(main(sys.argv[1]))

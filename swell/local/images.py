@@ -79,7 +79,7 @@ class Images:
         return image
 
     def list(self) -> list[Image]:
-        """All images by name."""
+        """All images by name. Raises `ImageError` for a file that cannot be read."""
         found = (self._read(path) for path in self._folder.glob("*.json"))
         return sorted((image for image in found if image is not None), key=lambda image: image.name)
 
@@ -95,6 +95,7 @@ class Images:
         """The image that a container's `image: name` means, or None.
 
         The exact name wins. Otherwise registry, tag and digest are left out: `dev.local/team/hello:1` finds `hello`.
+        Raises `ImageError` if its file cannot be read.
         """
         return self._read(self._path(name)) or self._read(self._path(short_name(name)))
 
@@ -109,10 +110,18 @@ class Images:
         return self._folder / f"{quote(name, safe='')[:NAME_BYTES_MAX]}.json"
 
     def _read(self, path: Path) -> Image | None:
+        """None if there is no such file; raises `ImageError` for one that cannot be read."""
         try:
-            return Image(**json.loads(path.read_bytes()))
+            image = Image(**json.loads(path.read_bytes()))
+            if not all(isinstance(part, str) for part in (image.name, image.folder, image.command)):
+                raise TypeError("name, folder and command must be texts")
         except FileNotFoundError:
             return None
+        except (OSError, ValueError, TypeError) as exc:
+            raise ImageError(
+                f"{path} is no image's file ({exc}): delete it, or register the image anew with `swell image add`"
+            ) from exc
+        return image
 
     def _write(self, image: Image) -> None:
         """In one step, so that nobody reads half of it."""

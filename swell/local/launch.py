@@ -12,6 +12,7 @@ from typing import IO
 
 from swell.local import cluster
 from swell.local.cluster import ClusterConfig
+from swell.local.up import KEEPS_ENDING
 from swell.runtime.errors import SwellError
 
 START_TIMEOUT_S = 60.0
@@ -73,6 +74,8 @@ def _read_banner(process: subprocess.Popen[bytes], stdout: IO[bytes]) -> str:
             printed += chunk
             if b"Ctrl-C drains" in printed and printed.endswith(b"\n"):
                 return printed.decode()
+            if KEEPS_ENDING.encode() in printed and printed.endswith(b"\n"):
+                raise StartFailed(f"swell up does not come up:\n{printed.decode()}")
             if not chunk:
                 code = process.wait()
                 raise StartFailed(f"swell up ended with exit code {code}:\n{printed.decode()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,10 +55,11 @@ def rss_mb(pid: int) -> float:
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds used so far, user and system; 0 for a process that has ended."""
-    try:
-        text = Path("/proc", str(pid), "stat").read_text()
-    except OSError:
-        return 0.0
-    fields = text.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """CPU seconds used so far by its threads, user and system, to the nanosecond; 0 for a process that has ended."""
+    used_ns = 0
+    for schedstat in Path("/proc", str(pid), "task").glob("[0-9]*/schedstat"):
+        try:
+            used_ns += int(schedstat.read_text().split()[0])
+        except OSError:
+            continue  # ended while we looked
+    return used_ns / 1e9

@@ -22,6 +22,7 @@ from swell.api.crds import definitions
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, POD, POD_AUTOSCALER, Kind
 from swell.api.meta import Obj
 from swell.kube.client import Patch
+from swell.kube.controller import GATHER_S
 from swell.kube.errors import KubeError
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
@@ -197,6 +198,7 @@ class World:
     async def follow(self, name: str = NAME) -> None:
         """Make the pods what the Deployment asks for."""
         await self.pods(await self.replicas(name), name)
+        await self.quiet(GATHER_S)
 
     async def annotate(self, name: str = NAME, **notes: str) -> None:
         found = {f"{PREFIX}{key.replace('_', '-')}": value for key, value in notes.items()}

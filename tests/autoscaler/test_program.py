@@ -10,7 +10,9 @@ import pytest
 
 from autoscaler.program import Settings, run
 from swell.api.kinds import DEPLOYMENT, POD_AUTOSCALER
+from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
+from swell.runtime.errors import SwellError
 from swell.testing.clock import settle
 
 World = Any
@@ -22,6 +24,7 @@ async def test_a_first_request_scales_up_from_zero_without_waiting_for_a_tick(wo
     before_s = world.clock.now()
     await world.report(1)
     assert (await world.replicas(), world.clock.now()) == (1, before_s)
+    await world.quiet(GATHER_S)
     assert await world.active() == ("Unknown", "Queued")
     await world.follow()
     assert await world.active() == ("True", "")
@@ -134,6 +137,7 @@ async def test_a_start_that_takes_too_long_times_out_and_gives_its_pod_back(worl
     assert await world.replicas() == 0
     assert (await world.active())[0] == "False"
     await world.report(1)
+    await world.quiet(GATHER_S)
     assert (await world.replicas(), await world.active()) == (1, ("Unknown", "Queued"))
 
 
@@ -205,7 +209,7 @@ async def test_somebody_elses_change_of_the_replicas_is_put_right(world: World) 
     await world.revision(window="6s", min_scale="1")
     await world.quiet(10)
     await world.kube.patch(DEPLOYMENT, "default", f"{NAME}-deployment", {"spec": {"replicas": 0}})
-    await settle()
+    await world.quiet(GATHER_S)
     assert await world.replicas() == 1
 
 
@@ -356,5 +360,5 @@ def _candidate(number: int) -> Settings:
 async def test_a_port_that_is_taken_ends_the_program(world: World, new_world: Callable[[], World]) -> None:
     other = new_world()
     other.port = world.port
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(SwellError, match=f"cannot listen on 127.0.0.1:{world.port}.*stop the program"):
         await other.start()

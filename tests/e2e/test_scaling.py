@@ -58,7 +58,7 @@ async def test_min_and_max_scale_bound_the_replicas(objects: Objects) -> None:
     assert {answer.status for answer in answers} == {200}
     pods = await objects.pods(name)
     assert len(pods) == 3
-    assert {answer.json()["pid"] for answer in answers} != set()
+    assert len({answer.json()["pid"] for answer in answers}) in (2, 3)
 
 
 async def test_initial_scale_is_what_a_new_revision_starts_with(objects: Objects) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from swell.local.images import Images
 
+from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
 from swell.testing.home import Home
 
@@ -20,7 +20,7 @@ def cluster(tmp_path: Path) -> Iterator[RunningCluster]:
     running = launch(tmp_path)
     Images(tmp_path).add("e2e-app", command=f"{sys.executable} {APP}")
     yield running
-    running.stop()
+    assert running.stop() == 0
 
 
 @pytest.fixture

@@ -107,11 +107,10 @@ async def test_a_killed_queue_proxy_is_restarted(cluster: RunningCluster, home: 
     async with home.client() as objects:
         await objects.deploy(objects.service(name, annotations={"min-scale": "1"}))
         app = (await objects.get(name)).json()["pid"]
-        apps = {app, os.getppid()}
         sidecars = [
             pid
             for pid in children(cluster.process.pid)
-            if pid not in apps
+            if pid != app
             and "-m swell.local.controlplane" not in command_line(pid)
             and "-m swell.local.activator_main" not in command_line(pid)
             and app not in family(pid)

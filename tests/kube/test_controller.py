@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from swell.api.meta import Key
-from swell.kube.controller import Controller
+from swell.kube.controller import GATHER_S, Controller
 from swell.kube.errors import AlreadyExists, Conflict, Unavailable
 from swell.testing.clock import ManualClock, settle
 
@@ -40,6 +40,20 @@ async def test_a_number_asks_to_look_again_then(clock: ManualClock) -> None:
         controller.enqueue(A)
         await clock.pass_time(60, step_s=1)
     assert seen == [0.0, 5.0, 10.0]
+
+
+async def test_many_changes_of_little_weight_are_looked_at_once_and_a_moment_later(clock: ManualClock) -> None:
+    seen: list[float] = []
+
+    async def reconcile(key: Key) -> None:
+        seen.append(round(clock.now(), 3))
+
+    async with running(reconcile, clock) as controller:
+        for _ in range(3):
+            controller.enqueue_soon(A)
+            await clock.pass_time(0.005, step_s=0.005)
+        await clock.pass_time(1, step_s=0.005)
+    assert seen == [GATHER_S]
 
 
 @pytest.mark.parametrize("error", [Conflict, AlreadyExists])

@@ -114,6 +114,19 @@ def test_a_line_gets_a_shell_only_where_it_needs_one(line: str, argv: list[str])
     assert split_line(line, "hello") == argv
 
 
+@pytest.mark.parametrize("content", ['{"name": "hel', "[]", '{"name": "hello"}', '{"name": "hello", "folder": 3}'])
+def test_a_file_that_is_no_image_is_told_with_the_way_out(tmp_path: Path, content: str) -> None:
+    images = Images(tmp_path)
+    images.add("hello", command="x")
+    path = tmp_path / "images" / "hello.json"
+    path.write_text(content)
+    for read in (images.list, lambda: images.find("hello")):
+        with pytest.raises(ImageError, match=f"{path} is no image's file .*: delete it, or register"):
+            read()
+    images.add("hello", command="y")
+    assert [image.command for image in images.list()] == ["y"]
+
+
 def test_short_names() -> None:
     assert short_name("dev.local:5000/a/hello:1@sha256:00") == "hello"
     assert 'no local image "x/hello:1"' in unknown_image("x/hello:1")

@@ -69,6 +69,7 @@ ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
         "fields": _POD_FIELDS,
         "defaults": defaults.pod,
         "derive_status": defaults.pod_status,
+        "check": checks.pod_faults,
         "counts_generations": True,
     },
     kinds.CORE_SERVICE: {

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+
 from swell.api.meta import Obj
+from swell.api.names import dns1123_label_faults
 from swell.local.apiserver.failures import FieldFault
+
+
+def pod_faults(obj: Obj, _: Obj | None) -> list[FieldFault]:
+    """Pods: their containers have names of their own, which are parts of file names and messages too."""
+    return list(_container_name_faults(obj["spec"], "spec"))
 
 
 def workload_faults(obj: Obj, old: Obj | None) -> list[FieldFault]:
@@ -21,4 +30,21 @@ def workload_faults(obj: Obj, old: Obj | None) -> list[FieldFault]:
     if old is not None and old["spec"].get("selector") != spec.get("selector"):
         message = f"Invalid value: {spec.get('selector')!r}: field is immutable"
         found.append(FieldFault("spec.selector", message))
+    found += _container_name_faults(spec["template"].get("spec") or {}, "spec.template.spec")
     return found
+
+
+def _container_name_faults(spec: Obj, path: str) -> Iterator[FieldFault]:
+    seen: set[str] = set()
+    for key in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(key) or ()):
+            name, where = container["name"], f"{path}.{key}[{index}].name"
+            if name in seen:
+                yield FieldFault(where, f"Duplicate value: {_quoted(name)}", "FieldValueDuplicate")
+            seen.add(name)
+            for fault in dns1123_label_faults(name):
+                yield FieldFault(where, f"Invalid value: {_quoted(name)}: {fault}")
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

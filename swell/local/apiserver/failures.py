@@ -16,6 +16,7 @@ FieldReason = Literal[
     "FieldValueNotSupported",
     "FieldValueTypeInvalid",
     "FieldValueForbidden",
+    "FieldValueDuplicate",
 ]
 
 

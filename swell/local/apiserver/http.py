@@ -102,7 +102,10 @@ class _Front:
             message = f"the body of the request is larger than {BODY_BYTES_MAX} bytes"
             return _refusal(KubeError(413, "RequestEntityTooLarge", message))
         except ConnectionError:
-            raise
+            if request.transport is not None and not request.transport.is_closing():
+                raise
+            # The client went: there is nobody left to tell.
+            return web.Response()
         except Exception as exc:
             logger.exception("a request failed", method=request.method, path=request.path)
             if request.writer.output_size:

@@ -30,8 +30,8 @@ async def serve_log(logs: PodLogs | None, pod: Obj, request: web.BaseRequest, no
         first = await anext(text, b"")
         response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache, private"})
         response.enable_chunked_encoding()
-        await response.prepare(request)
         try:
+            await response.prepare(request)
             await response.write(first)
             async for piece in text:
                 await response.write(piece)

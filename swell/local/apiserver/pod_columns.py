@@ -95,10 +95,11 @@ def _restarts(pod: Obj, now_s: float) -> str:
 
 
 def _gates(pod: Obj, _: float) -> str:
-    gates = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
+    gates = [gate.get("conditionType") for gate in pod["spec"].get("readinessGates") or ()]
     if not gates:
         return "<none>"
-    true = {each["type"] for each in pod.get("status", {}).get("conditions") or () if each["status"] == "True"}
+    conditions = pod.get("status", {}).get("conditions") or ()
+    true = {each.get("type") for each in conditions if each.get("status") == "True"}
     return f"{sum(gate in true for gate in gates)}/{len(gates)}"
 
 

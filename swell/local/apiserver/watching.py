@@ -31,15 +31,15 @@ async def serve_watch(server: ApiServer, call: Call, selection: Selection | None
     watch = _Watch(server, call, selection or selection_of(call.query))
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()
-    await response.prepare(call.request)
     try:
+        await response.prepare(call.request)
         await watch.run(response)
+        await response.write_eof()
     except ConnectionError:
         # The client went: there is nobody left to tell.
         return response
     finally:
         watch.close()
-    await response.write_eof()
     return response
 
 

@@ -21,8 +21,8 @@ class Program:
 class HostConfig:
     """One host. `preload` are modules whose `main()` can be forked without loading them anew.
 
-    `programs_grace_s`: how long a stop waits for all programs together before it kills them; `pods_grace_s`: the
-    same for everything else, which is stopped after them.
+    `programs_grace_s`: how long a stop waits for the programs of one `stop_order` before it kills them and goes on
+    with the next; `pods_grace_s`: the same for everything else, which is stopped after them.
     """
 
     socket_path: str

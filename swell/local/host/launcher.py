@@ -10,6 +10,7 @@ import ctypes
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
@@ -24,6 +25,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_SET_CHILD_SUBREAPER: Final = 36
 _DESCRIPTORS_MAX: Final = 65_536
+_TASKS: Final = "/proc/self/task"
+_LOOK_S: Final = 0.005
 _OURS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 # Python ignores these; a program expects them to be as they are by default.
 _IGNORED: Final = (signal.SIGPIPE, signal.SIGXFSZ)
@@ -51,9 +54,26 @@ def exits(wall: Callable[[], float]) -> Iterator[tuple[int, Ended]]:
     """The children that have ended and were not told of yet; what they left in their groups is killed."""
     while (pid := _next_ended()) is not None:
         _kill_left_behind(pid)
-        _, status = os.waitpid(pid, 0)
+        try:
+            _, status = os.waitpid(pid, 0)
+        except OSError:
+            return
         code = os.waitstatus_to_exitcode(status)
         yield pid, Ended(code if code >= 0 else 128 - code, max(0, -code), wall())
+
+
+def end_children(within_s: float) -> None:
+    """Kill and reap all that is left: what children left behind in sessions of their own, and what these leave in turn.
+
+    Only where the system tells who our children are (Linux).
+    """
+    deadline = time.monotonic() + within_s
+    while (found := _children()) and time.monotonic() < deadline:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError, PermissionError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, os.WNOHANG)
+        time.sleep(_LOOK_S)
 
 
 def send_group(pid: int, number: int) -> None:
@@ -71,11 +91,21 @@ def _kill_left_behind(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
+def _children() -> list[int]:
+    """Our children, dead ones too (Linux)."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(_TASKS):
+            with contextlib.suppress(OSError), open(f"{_TASKS}/{task}/children") as pids:
+                found += map(int, pids.read().split())
+    return found
+
+
 def _next_ended() -> int | None:
     """A child that has ended but stays a zombie, so that nobody else can have its number yet."""
     try:
         found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
+    except OSError:
         return None
     return None if found is None else found.si_pid
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import signal
@@ -18,12 +19,15 @@ from swell.local.host.server import Server
 from swell.local.host.wire import Message, ProcessInfo, ended_to_obj, info_to_obj
 
 ROTATE_EVERY_S: Final = 10.0
+STOP_TOLD_AFTER_S: Final = 2.0
+LEFT_BEHIND_S: Final = 2.0
 
 
 def run(config: HostConfig) -> int:
     """Run the programs until SIGTERM or SIGINT, then end all in order; returns the exit code.
 
-    0 after an orderly stop. A second signal kills all that is left, at once, and gives 1.
+    0 after an orderly stop; 1 if something had to be killed because its grace ran out. A second signal kills all that
+    is left, at once, and gives 1.
     """
     return _Host(config).run()
 
@@ -54,6 +58,7 @@ class _Host:
             self._loop.run()
         finally:
             self._kill()
+            launcher.end_children(LEFT_BEHIND_S)
             self._server.close()
             self._loop.close()
         return self._code
@@ -90,7 +95,7 @@ class _Host:
     def _answer(self, call: Message) -> Message:
         try:
             return {"id": call["id"], **self._CALLS[call["op"]](self, call)}
-        except (OSError, TooManyProcesses) as exc:
+        except (OSError, ValueError, TooManyProcesses) as exc:
             return {"id": call["id"], "error": str(exc)}
         except KeyError as exc:
             return {"id": call.get("id"), "error": f"a call without {exc}, or one that the host does not have"}
@@ -139,23 +144,35 @@ class _Host:
 
     def _stop(self) -> None:
         self._stopping = True
-        self._deadline = self._loop.call_later(self._config.programs_grace_s, self._programs.kill)
+        self._loop.call_later(STOP_TOLD_AFTER_S, lambda: _say("draining; Ctrl-C again stops at once"))
         self._go_on()
 
     def _go_on(self) -> None:
         """The next programs in the order, or, when all have ended, everything else."""
         if not self._programs.may_go_on():
             return
-        if not self._programs.stop_next():
-            self._end_pods()
-
-    def _end_pods(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        if self._programs.stop_next():
+            self._deadline = self._loop.call_later(self._config.programs_grace_s, self._kill_programs)
+        else:
+            self._end_pods()
+
+    def _kill_programs(self) -> None:
+        self._code = 1
+        _say(f"a program did not end within {self._config.programs_grace_s:g} s and is killed")
+        self._programs.kill_asked()
+
+    def _end_pods(self) -> None:
         self._ending_pods = True
         self._processes.send_all(signal.SIGTERM)
-        self._loop.call_later(self._config.pods_grace_s, lambda: self._processes.send_all(signal.SIGKILL))
+        self._loop.call_later(self._config.pods_grace_s, self._kill_pods)
         self._finish()
+
+    def _kill_pods(self) -> None:
+        self._code = 1
+        _say(f"{self._processes.count} processes of pods did not end within {self._config.pods_grace_s:g} s; killed")
+        self._processes.send_all(signal.SIGKILL)
 
     def _finish(self) -> None:
         if self._processes.only_helpers:
@@ -174,3 +191,9 @@ class _Host:
         for path in {*self._programs.logs, *self._processes.logs}:
             rotate(path)
         self._rotate_later()
+
+
+def _say(text: str) -> None:
+    """To whoever stops us; it may have closed its terminal already."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text, flush=True)

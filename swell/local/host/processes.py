@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -80,7 +81,9 @@ class Processes:
 
     def send_all(self, sent: int) -> None:
         for info in self._running.values():
-            send_group(info.pid, sent)
+            # One that has become another user's does not keep the others from it.
+            with contextlib.suppress(PermissionError):
+                send_group(info.pid, sent)
 
     @property
     def count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -59,7 +60,7 @@ class Programs:
         if self._stopping:
             self._on_stopped()
         else:
-            self._restart(run, ended)
+            self._restart(run, f"with code {ended.code}")
         return True
 
     def stop_next(self) -> bool:
@@ -75,6 +76,12 @@ class Programs:
                 run.asked = True
                 os.kill(run.pid, signal.SIGTERM)
         return bool(running)
+
+    def kill_asked(self) -> None:
+        """Kill those that were asked to end and have not; the others are left in peace."""
+        for run in self._runs:
+            if run.pid and run.asked:
+                send_group(run.pid, signal.SIGKILL)
 
     def may_go_on(self) -> bool:
         """Whether all that were asked to end have ended, so that the next ones can be."""
@@ -94,16 +101,21 @@ class Programs:
         program = run.program
         run.timer = None
         run.started_s = self._loop.now()
-        run.pid = launch(program.argv, env=program.env, cwd=os.getcwd(), log_path=program.log_path)
+        try:
+            run.pid = launch(program.argv, env=program.env, cwd=os.getcwd(), log_path=program.log_path)
+        except OSError as exc:
+            # No room for a process or its log, now: everything else runs on.
+            self._restart(run, f"before it was started: {exc}")
 
-    def _restart(self, run: _Run, ended: Ended) -> None:
+    def _restart(self, run: _Run, how: str) -> None:
         ran_s = self._loop.now() - run.started_s
         run.ends = 1 if ran_s >= STEADY_S else run.ends + 1
         delay_s = restart_delay_s(run.ends)
-        _note(run.program, f"ended with code {ended.code} after {ran_s:.1f} s; starts again in {delay_s:g} s")
+        _note(run.program, f"ended {how} after {ran_s:.1f} s; starts again in {delay_s:g} s")
         run.timer = self._loop.call_later(delay_s, lambda: self._start(run))
 
 
 def _note(program: Program, text: str) -> None:
-    with open(program.log_path, "a") as log:
+    """A note that cannot be written must not be the end of the host."""
+    with contextlib.suppress(OSError), open(program.log_path, "a") as log:
         log.write(f"--- {program.name} {text}\n")

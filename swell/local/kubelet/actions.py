@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Mapping
 from typing import Any
 
-from swell.local.host.client import HostError, HostLost
+from swell.local.host.client import Child, HostError, HostLost
 from swell.local.kubelet.attempts import http_get, http_get_of, tcp_connect
 from swell.local.kubelet.command import Command
 from swell.local.kubelet.podspec import PodFacts, address_of
@@ -43,7 +44,7 @@ async def execute(argv: tuple[str, ...], command: Command, facts: PodFacts, runt
     inside = Command(argv, command.env, command.cwd)
     labels = {POD_LABEL: facts.uid, CONTAINER_LABEL: EXEC_CONTAINER}
     try:
-        child = await runtime.run(inside, os.devnull, labels)
+        child = await _started(runtime, inside, labels)
         try:
             async with asyncio.timeout(timeout_s):
                 ended = await child.wait()
@@ -58,6 +59,20 @@ async def execute(argv: tuple[str, ...], command: Command, facts: PodFacts, runt
     except (CannotStart, HostError) as exc:
         return str(exc)
     return f"command {argv[0]!r} ended with exit code {ended.code}" if ended.code else ""
+
+
+async def _started(runtime: Runtime, command: Command, labels: Mapping[str, str]) -> Child:
+    """Start it; whoever cancels this meanwhile leaves no process behind."""
+    starting = asyncio.ensure_future(runtime.run(command, os.devnull, labels))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        with contextlib.suppress(CannotStart, HostError):
+            child = await starting
+            await runtime.host.signal(child, signal.SIGKILL, group=True)
+            await child.wait()
+            await runtime.host.forget(child)
+        raise
 
 
 async def _sleep(seconds: float, runtime: Runtime, timeout_s: float) -> str:

@@ -16,7 +16,7 @@ from swell.local.kubelet.backoff import CrashBackoff
 from swell.local.kubelet.checks import Checks
 from swell.local.kubelet.podspec import PodFacts
 from swell.local.kubelet.runtime import LOG_LABEL, Runtime
-from swell.local.kubelet.starting import Starter
+from swell.local.kubelet.starting import CONFIG_RETRY_S, Starter
 from swell.local.kubelet.states import (
     CREATING,
     INITIALIZING,
@@ -27,6 +27,9 @@ from swell.local.kubelet.states import (
     Waiting,
     terminated_from,
 )
+from swell.runtime import log
+
+logger = log.get(__name__)
 
 LOST: Final = "the process was gone when its pod was taken over"
 
@@ -68,7 +71,10 @@ class Container:
         self._task: asyncio.Task[None] | None = None
 
     def recall(self, seen: Mapping[str, Any], child: Child | None) -> None:
-        """Take over from an earlier kubelet: what the pod's status says of it, and its process if it has one."""
+        """Take over from an earlier kubelet: what the pod's status says of it, and its process if it has one.
+
+        Without a process it has ended, and the policy says whether it is run again.
+        """
         state = seen.get("state") or {}
         self._last = terminated_from(seen.get("lastState") or {})
         self._restarts = int(seen.get("restartCount") or 0)
@@ -81,9 +87,14 @@ class Container:
         if "running" in state:
             now_s = self._runtime.clock.wall()
             started = terminated_from({"terminated": state["running"]})
-            self._last = Terminated(137, 9, started.started_s if started else now_s, now_s, LOST)
+            ended: Terminated | None = Terminated(137, 9, started.started_s if started else now_s, now_s, LOST)
         else:
-            self._last = terminated_from(state) or self._last
+            ended = terminated_from(state)
+        if ended is not None and not self._restarts_after(ended):
+            self._state = ended
+            self._stopping = True
+            return
+        self._last = ended or self._last
         if self._last is not None:
             self._restarts += 1
 
@@ -142,19 +153,40 @@ class Container:
         await asyncio.wait((self._task,))
 
     async def _run(self) -> None:
+        if self._stopping:
+            self._owner.changed()  # it was over when it was taken over
         while not self._stopping:
-            if self._child is None:
-                self._child = await self._starter.start(self._owner.pod, self._restarts, self._owner.labels)
-                self._owner.tell("Normal", "Pulled", f'Container image "{self.spec["image"]}" is on this machine')
-                if self._stopping:  # while it was being started
-                    await self._kill(self._child)
-            ended = await self._watched(self._child)
-            self._child = None
-            self._set(ended)
-            if self._stopping or not self._restarts_after(ended):
-                return
-            self._backoff = self._backoff.after_end(ended.finished_s - ended.started_s)
-            await self._wait_to_restart(ended)
+            try:
+                if await self._run_instance():
+                    return
+            except HostLost:
+                raise
+            except Exception as exc:  # noqa: BLE001 - it is logged there, unless it only came again
+                await self._wait_after_fault(exc)
+
+    async def _run_instance(self) -> bool:
+        """Start an instance unless one runs, and see it through; True if it was the last."""
+        if self._child is None:
+            self._child = await self._starter.start(self._owner.pod, self._restarts, self._owner.labels)
+            self._owner.tell("Normal", "Pulled", f'Container image "{self.spec["image"]}" is on this machine')
+            if self._stopping:  # while it was being started
+                await self._kill(self._child)
+        ended = await self._watched(self._child)
+        self._child = None
+        self._set(ended)
+        if self._stopping or not self._restarts_after(ended):
+            return True
+        self._backoff = self._backoff.after_end(ended.finished_s - ended.started_s)
+        await self._wait_to_restart(ended)
+        return False
+
+    async def _wait_after_fault(self, fault: Exception) -> None:
+        """What nobody foresaw is shown to the user too, and may heal. Returns when it is time to try again."""
+        text = f"{type(fault).__name__}: {fault}"
+        if not (isinstance(self._state, Waiting) and self._state.message == text):
+            logger.exception("a container's task failed", pod=self._owner.facts.name, container=self.name)
+        self._wait("CreateContainerError", text)
+        await self._runtime.clock.sleep(CONFIG_RETRY_S)
 
     def _restarts_after(self, ended: Terminated) -> bool:
         return self._policy == "Always" or (self._policy == "OnFailure" and ended.exit_code != 0)
@@ -274,3 +306,6 @@ async def _until_lost(work: Callable[..., Awaitable[None]], *args: Any) -> None:
         await work(*args)
     except HostLost:
         return  # the kubelet ends with it; whoever starts next takes over
+    except Exception:
+        task = asyncio.current_task()
+        logger.exception("a container's task failed", task=task.get_name() if task is not None else "")

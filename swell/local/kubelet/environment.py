@@ -28,18 +28,25 @@ class ConfigError(Exception):
 
 
 def sources_of(container: Mapping[str, Any]) -> list[Source]:
-    """The ConfigMaps and Secrets that its environment is made from."""
+    """The ConfigMaps and Secrets that its environment is made from. Raises `ConfigError` for one without a name."""
     found: dict[Source, None] = {}
     for entry in container.get("envFrom") or ():
         for key, kind in (("configMapRef", CONFIG_MAP), ("secretRef", SECRET)):
             if key in entry:
-                found[kind, entry[key]["name"]] = None
+                found[kind, _name_in(entry[key], f"envFrom.{key}")] = None
     for variable in container.get("env") or ():
         origin = variable.get("valueFrom") or {}
         for key, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
             if key in origin:
-                found[kind, origin[key]["name"]] = None
+                found[kind, _name_in(origin[key], f"env {variable['name']}: valueFrom.{key}")] = None
     return list(found)
+
+
+def _name_in(reference: Mapping[str, Any], where: str) -> str:
+    name = reference.get("name")
+    if not name:
+        raise ConfigError(f"{where}.name is missing: which object is meant?")
+    return str(name)
 
 
 def declared(container: Mapping[str, Any], pod: Obj, facts: PodFacts, sources: Sources) -> dict[str, str]:
@@ -86,7 +93,7 @@ def _value(
     if not origin:
         return expand(str(variable.get("value") or ""), env)
     if "fieldRef" in origin:
-        return _field(origin["fieldRef"]["fieldPath"], pod, facts)
+        return _field(origin["fieldRef"].get("fieldPath", ""), pod, facts)
     for key, kind in (("configMapKeyRef", CONFIG_MAP), ("secretKeyRef", SECRET)):
         if key in origin:
             return _key_of(kind, origin[key], sources)

@@ -53,12 +53,16 @@ class Kubelet:
         self._found: dict[str, dict[str, Child]] = {}
 
     async def start(self) -> None:
-        """Returns once it follows Pods and has taken over those that run. Raises `NoLoopbackAddresses`, `HostError`."""
+        """Returns once it follows Pods and has taken over those that run; none that has died is called ready then.
+
+        Raises `NoLoopbackAddresses`, `HostError`.
+        """
         require_loopback_network()
         await register(self._runtime.kube, self._runtime.node, self._runtime.clock.wall())
         self._found = await self._find_running()
         await self._informer.start()
         await self._end_strangers()
+        await asyncio.gather(*(runner.correct() for runner in tuple(self._runners.values())))
         self.logs.keep_only(self._informer.items())
 
     async def close(self) -> None:

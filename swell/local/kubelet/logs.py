@@ -27,6 +27,8 @@ FOLLOW_S: Final = 0.2
 SAMPLES_MAX: Final = 512
 MESSAGE_BYTES_MAX: Final = 2048
 MESSAGE_LINES_MAX: Final = 80
+# With the namespace (63), the uid (36) and two more, a folder's name stays below 255 bytes.
+POD_NAME_CHARACTERS_MAX: Final = 150
 _FILE: Final = re.compile(r"(?P<container>[a-z0-9-]+)\.(?P<instance>\d+)\.log")
 
 
@@ -195,7 +197,7 @@ class PodLogs:
 
     def _folder_of(self, pod: Obj) -> Path:
         meta = pod["metadata"]
-        return self._folder / f"{meta.get('namespace', '')}_{meta['name']}_{meta['uid']}"
+        return self._folder / f"{meta.get('namespace', '')}_{meta['name'][:POD_NAME_CHARACTERS_MAX]}_{meta['uid']}"
 
 
 class _Pieces:

@@ -19,9 +19,11 @@ from swell.local.kubelet.states import Terminated, pod_status
 from swell.runtime import log
 from swell.runtime.clock import Cancellable
 
-GATHER_S: Final = 0.003
+GATHER_S: Final = 0.02
 """Changes that come this close together are written as one."""
 RETRY_S: Final = 0.5
+CORRECT_S: Final = 2.0
+"""A store that cannot be written must not keep the node from starting."""
 _IP_LABEL: Final = "ip"
 _PORTS_LABEL: Final = "ports"
 
@@ -64,6 +66,13 @@ class PodRunner:
                 where = f"{self.facts.namespace}/{self.facts.name} to {self.facts.node}"
                 self.tell("Normal", "Scheduled", f"Successfully assigned {where}")
             self._spawn(self._run)
+
+    async def correct(self) -> None:
+        """Have the status say that the pod is not ready, if it was before its processes died; returns once it does."""
+        if _says_ready(self._stored) and not all(app.view.ready for app in self._apps):
+            self.changed()
+            if self._writer is not None:
+                await asyncio.wait((self._writer,), timeout=CORRECT_S)
 
     def update(self, pod: Obj) -> None:
         """The pod's object has changed."""
@@ -111,15 +120,16 @@ class PodRunner:
         status = self.pod.get("status") or {}
         shown = (*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ()))
         seen = {each["name"]: each for each in shown}
-        apps_began = any(app.name in children for app in self._apps)
+        for app in self._apps:
+            if app.name in seen or app.name in children:
+                app.recall(seen.get(app.name, {}), children.get(app.name))
+        over = all(isinstance(app.view.state, Terminated) for app in self._apps)
+        apps_began = over or any(app.name in children for app in self._apps)
         for init in self._inits:
             if apps_began:
                 init.recall_done(seen.get(init.name, {}))
             elif init.name in children:
                 init.recall(seen.get(init.name, {}), children[init.name])
-        for app in self._apps:
-            if app.name in seen or app.name in children:
-                app.recall(seen.get(app.name, {}), children.get(app.name))
 
     async def _run(self) -> None:
         for init in self._inits:
@@ -240,3 +250,8 @@ def _facts(pod: Obj, runtime: Runtime, children: Mapping[str, Child]) -> PodFact
 def _version(obj: Obj) -> int:
     text = str(obj["metadata"].get("resourceVersion", ""))
     return int(text) if text.isdecimal() else 0
+
+
+def _says_ready(pod: Obj) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

@@ -158,7 +158,7 @@ def _condition(before: Obj | None, kind: str, met: bool, reason: str, message: s
 
 def _gates_open(pod: Obj, old: Obj) -> bool:
     true = {each["type"] for each in old.get("conditions") or () if each["status"] == "True"}
-    return all(gate["conditionType"] in true for gate in pod["spec"].get("readinessGates") or ())
+    return all(gate.get("conditionType") in true for gate in pod["spec"].get("readinessGates") or ())
 
 
 def _is_done(init: ContainerView) -> bool:

@@ -14,6 +14,7 @@ from swell.local.workloads.endpoints import Endpoints
 from swell.local.workloads.garbage import Garbage
 from swell.local.workloads.labels import labels_of, selects
 from swell.local.workloads.namespaces import Namespaces
+from swell.local.workloads.pods import is_active
 from swell.local.workloads.replicaset import ReplicaSets
 from swell.runtime.clock import Clock
 from swell.runtime.tasks import Daemons
@@ -71,26 +72,30 @@ class Workloads:
 
     def _replica_set_changed(self, old: Obj | None, new: Obj | None) -> None:
         if new is not None:
-            self._replica_sets.enqueue(key_of(new))
+            same = old is not None and _wish(old) == _wish(new)
+            (self._replica_sets.enqueue_soon if same else self._replica_sets.enqueue)(key_of(new))
+        counts_only = old is not None and new is not None
         for obj in (old, new):
             if obj is not None:
-                self._enqueue_owner(obj, "Deployment", self._deployments)
+                self._enqueue_owner(obj, "Deployment", self._deployments, soon=counts_only)
         if new is not None and controller_of(new) is None:
             self._enqueue_selecting(new, DEPLOYMENT, self._deployments)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         for obj in (old, new):
             if obj is not None:
-                self._enqueue_owner(obj, "ReplicaSet", self._replica_sets)
+                # A pod that counts, or still counts, asks for nothing but another status.
+                self._enqueue_owner(obj, "ReplicaSet", self._replica_sets, soon=new is not None and is_active(new))
         if new is None and old is not None:
             self._enqueue_deployment_of(old)
         elif new is not None and controller_of(new) is None:
             self._enqueue_selecting(new, REPLICA_SET, self._replica_sets)
 
-    def _enqueue_owner(self, obj: Obj, kind: str, controller: Controller) -> None:
+    def _enqueue_owner(self, obj: Obj, kind: str, controller: Controller, *, soon: bool = False) -> None:
         reference = controller_of(obj)
         if reference is not None and reference["kind"] == kind:
-            controller.enqueue(Key(obj["metadata"]["namespace"], reference["name"]))
+            enqueue = controller.enqueue_soon if soon else controller.enqueue
+            enqueue(Key(obj["metadata"]["namespace"], reference["name"]))
 
     def _enqueue_deployment_of(self, pod: Obj) -> None:
         """With the strategy Recreate, a Deployment waits for the last old pod to be gone."""
@@ -106,3 +111,9 @@ class Workloads:
         for owner in self._cache.of(kind).items():
             if owner["metadata"]["namespace"] == namespace and selects(owner["spec"]["selector"], labels_of(orphan)):
                 controller.enqueue(key_of(owner))
+
+
+def _wish(replica_set: Obj) -> Obj:
+    """All that a ReplicaSet asks for, without what it says of itself."""
+    meta = {key: value for key, value in replica_set["metadata"].items() if key != "resourceVersion"}
+    return {"metadata": meta, "spec": replica_set["spec"]}

@@ -77,6 +77,48 @@ def test_the_same_name_again_is_refused(api: Any) -> None:
         api.create(CONFIG_MAP, config_map())
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("../../x", 'Invalid value: "../../x": a lowercase RFC 1123 label must consist'),
+        ("App", 'Invalid value: "App": a lowercase RFC 1123 label must consist'),
+        ("a.b", 'Invalid value: "a.b": must not contain dots'),
+        ("x" * 64, "must be no more than 63"),
+        ("", 'Invalid value: ""'),
+    ],
+)
+def test_a_container_has_a_name_that_can_be_one(api: Any, name: str, told: str) -> None:
+    bad = {"name": name, "image": "x"}
+    for key in ("containers", "initContainers"):
+        sent = pod()
+        sent["spec"] = {"containers": [{"name": "ok", "image": "x"}], **{key: [bad]}}
+        with pytest.raises(Invalid) as caught:
+            api.create(POD, sent)
+        assert f"spec.{key}[0].name: " in caught.value.message
+        assert told in caught.value.message
+    sent = deployment()
+    sent["spec"]["template"]["spec"]["containers"] = [bad]
+    with pytest.raises(Invalid, match=r"spec\.template\.spec\.containers\[0\]\.name: "):
+        api.create(DEPLOYMENT, sent)
+
+
+def test_the_containers_of_a_pod_have_different_names(api: Any) -> None:
+    sent = pod()
+    sent["spec"]["initContainers"] = [{"name": "app", "image": "x"}]
+    with pytest.raises(Invalid) as caught:
+        api.create(POD, sent)
+    assert 'spec.initContainers[0].name: Duplicate value: "app"' in caught.value.message
+    causes = caught.value.details["causes"]
+    assert [cause["reason"] for cause in causes] == ["FieldValueDuplicate"]
+
+
+def test_a_readiness_gate_without_its_condition_is_refused(api: Any) -> None:
+    sent = pod()
+    sent["spec"]["readinessGates"] = [{}]
+    with pytest.raises(Invalid, match=r"spec\.readinessGates\[0\]\.conditionType: Required value"):
+        api.create(POD, sent)
+
+
 @pytest.mark.parametrize("name", ["Upper", "under_score", "-x", "x" * 254, "", "a/b"])
 def test_a_name_that_is_not_legal_is_refused(api: Any, name: str) -> None:
     with pytest.raises(Invalid, match=r"metadata\.name"):

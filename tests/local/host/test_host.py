@@ -195,8 +195,66 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(folder: 
         child = await spawn(host, client, "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done")
         await until(lambda: "up" in host.text("out.log"))
         host.process.send_signal(signal.SIGINT)
-        assert await host.ended() == 0
+        assert await host.ended() == 1
         assert not alive(child.info.pid)
+
+
+async def test_a_program_that_ignores_its_grace_is_killed_alone_and_the_next_still_ends_in_order(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    deaf = f"trap '' TERM; touch {folder}/deaf.up; while :; do sleep 0.05; done"
+    programs = [
+        {
+            "name": name,
+            "argv": ["/bin/sh", "-c", script],
+            "env": ENV,
+            "log_path": str(folder / f"{name}.log"),
+            "stop_order": order,
+        }
+        for order, (name, script) in enumerate({"deaf": deaf, "second": _stops(folder, "second")}.items())
+    ]
+    async with running(folder, programs=programs, programs_grace_s=2.2) as (host, _):
+        await until(lambda: all((folder / f"{name}.up").exists() for name in ("deaf", "second")))
+        host.process.send_signal(signal.SIGTERM)
+        assert await host.ended() == 1
+        assert host.text("order").split() == ["second"]
+    told = capfd.readouterr().out
+    assert "draining; Ctrl-C again stops at once" in told
+    assert "did not end within 2.2 s" in told
+
+
+async def test_a_program_whose_log_cannot_be_written_is_tried_again_and_ends_nothing_else(folder: Path) -> None:
+    log = folder / "brain.log"
+    log.mkdir()
+    program = {"name": "brain", "argv": ["/bin/sh", "-c", "echo up; sleep 60"], "env": ENV, "log_path": str(log)}
+    async with running(folder, programs=[program]) as (host, client):
+        child = await spawn(host, client, "sleep", "60")
+        log.rmdir()
+        await until(lambda: host.text("brain.log").endswith("up\n"))
+        assert alive(child.info.pid)
+
+
+async def test_a_log_path_that_is_none_is_refused_and_ends_nothing(folder: Path) -> None:
+    async with running(folder) as (_, client):
+        for path in ("/proc/none/out.log", "/tmp/\0"):
+            with pytest.raises(HostError):
+                await client.spawn(["true"], env=ENV, cwd="/", log_path=path, labels={})
+        assert await client.processes() == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells who adopts orphans")
+async def test_what_a_process_left_in_a_session_of_its_own_ends_with_the_host(folder: Path) -> None:
+    async with running(folder) as (host, client):
+        child = await spawn(host, client, "sh", "-c", "setsid sleep 62 & echo $!; sleep 60")
+        await until(lambda: host.text("out.log").endswith("\n"))
+        left = int(host.text("out.log"))
+        await until(lambda: command_line(left) == "sleep 62")
+        await client.signal(child, signal.SIGKILL, group=True)
+        await child.wait()
+        assert alive(left)
+        host.process.send_signal(signal.SIGTERM)
+        assert await host.ended() == 0
+        assert not alive(left)
 
 
 async def test_a_second_signal_kills_at_once(folder: Path) -> None:

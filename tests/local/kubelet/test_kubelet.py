@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 from swell.api.kinds import CONFIG_MAP, NODE, POD
 from swell.api.meta import Obj
 from swell.local.apiserver.podlogs import LogOptions
+from swell.local.kubelet.actions import execute
+from swell.local.kubelet.command import Command
+from swell.local.kubelet.podspec import PodFacts
 from swell.testing.hosts import until
 from swell.testing.processes import children, command_line
 
@@ -164,6 +168,40 @@ async def test_what_cannot_be_configured_says_why_and_heals(node: Any) -> None:
     await until(lambda: node.host.text(path) == "the word is warm\n")
 
 
+@pytest.mark.parametrize(
+    ("origin", "told"),
+    [
+        ({"envFrom": [{"configMapRef": {}}]}, "envFrom.configMapRef.name is missing"),
+        ({"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"key": "k"}}}]}, "secretKeyRef.name is missing"),
+    ],
+)
+async def test_a_reference_to_nothing_says_so(node: Any, origin: Obj, told: str) -> None:
+    await node.create("nothing", {**APP, **origin})
+    pod = await node.until("nothing", lambda pod: waiting(pod).get("reason") == "CreateContainerConfigError")
+    assert told in waiting(pod)["message"]
+
+
+async def test_a_fault_that_nobody_foresaw_is_shown_and_heals(node: Any) -> None:
+    pods = node.state / "logs" / "pods"
+    pods.parent.mkdir(exist_ok=True)
+    pods.write_text("in the way of the folder for logs")
+    await node.create("blocked", APP)
+    pod = await node.until("blocked", lambda pod: waiting(pod).get("reason") == "CreateContainerError")
+    assert str(pods) in waiting(pod)["message"]
+    pods.unlink()
+    await node.until("blocked", is_ready)
+
+
+async def test_a_pod_with_the_longest_name_runs_and_its_log_is_read(node: Any) -> None:
+    name = "n" * 253
+    await node.create(name, APP)
+    pod = await node.until(name, is_ready)
+    assert (await log_of(node, pod)).startswith("listening on ")
+    await node.delete(name)
+    await node.until_gone(name)
+    await until(lambda: not list((node.state / "logs" / "pods").glob("*")))
+
+
 async def test_volume_mounts_are_refused_with_the_reason(node: Any) -> None:
     mounted = {**APP, "volumeMounts": [{"name": "data", "mountPath": "/data"}]}
     await node.create("mounted", mounted, volumes=[{"name": "data", "emptyDir": {}}])
@@ -218,8 +256,65 @@ async def test_a_pod_whose_processes_are_all_gone_is_started_anew(node: Any, que
         await node.client.forget(child)
     await node.client.close()
     await node.begin()
+    pod = await node.kube.get(POD, "default", "web")
+    assert not is_ready(pod) or status_of(pod)["restartCount"] == 1, "what died is still called ready"
     pod = await node.until("web", lambda pod: status_of(pod)["restartCount"] == 1 and is_ready(pod))
     assert status_of(pod)["lastState"]["terminated"]["message"] == "the process was gone when its pod was taken over"
+
+
+async def _lose_processes(node: Any) -> None:
+    """As when the host was killed and started again: nothing runs, and nothing is known of what ran."""
+    await node.kubelet.close()
+    for child in await node.client.processes():
+        await node.client.signal(child, signal.SIGKILL, group=True)
+        await child.wait()
+        await node.client.forget(child)
+    await node.client.close()
+    await node.begin()
+
+
+async def test_a_pod_that_is_never_restarted_is_not_run_again_after_its_processes_are_gone(node: Any) -> None:
+    inits = [{"name": "first", "image": "app", "command": ["sh", "-c", f"echo init >> {node.state}/runs"]}]
+    script = f"echo app >> {node.state}/runs; sleep 60"
+    job = {**APP, "command": ["sh", "-c", script]}
+    await node.create("job", job, restartPolicy="Never", initContainers=inits)
+    await node.until("job", is_ready)
+    await until(lambda: node.host.text("runs").split() == ["init", "app"])
+    await _lose_processes(node)
+    pod = await node.until("job", lambda pod: pod["status"]["phase"] == "Failed")
+    ended = status_of(pod)["state"]["terminated"]
+    assert (ended["exitCode"], ended["signal"]) == (137, 9)
+    assert status_of(pod)["restartCount"] == 0
+    assert node.host.text("runs").split() == ["init", "app"]
+    await node.delete("job")
+    await node.until_gone("job")
+
+
+async def test_what_failed_for_loss_of_its_process_is_run_again_and_what_was_done_is_not(node: Any) -> None:
+    done = {**APP, "name": "done", "command": ["sh", "-c", f"echo done >> {node.state}/runs"]}
+    works = {**APP, "command": ["sh", "-c", f"echo works >> {node.state}/runs; sleep 60"]}
+    await node.create("job", works, done, restartPolicy="OnFailure")
+    await node.until("job", lambda pod: "terminated" in status_of(pod, "done").get("state", {}) and status_of(pod))
+    await node.until("job", lambda pod: "running" in status_of(pod).get("state", {}))
+    await until(lambda: sorted(node.host.text("runs").split()) == ["done", "works"])
+    await _lose_processes(node)
+    pod = await node.until(
+        "job", lambda pod: status_of(pod)["restartCount"] == 1 and "running" in status_of(pod)["state"]
+    )
+    assert status_of(pod, "done")["state"]["terminated"]["exitCode"] == 0
+    await until(lambda: sorted(node.host.text("runs").split()) == ["done", "works", "works"])
+
+
+async def test_a_probe_that_is_called_off_while_it_starts_leaves_no_process(node: Any) -> None:
+    facts = PodFacts("default", "web", "1234", "127.0.0.2", "local", {})
+    command = Command((), {"PATH": os.environ["PATH"]}, "/")
+    probing = asyncio.create_task(execute(("sleep", "64"), command, facts, node.kubelet._runtime, 60.0))
+    while not node.client._waiting:
+        await asyncio.sleep(0)
+    probing.cancel()
+    await asyncio.wait((probing,))
+    assert probing.cancelled()
+    assert await node.client.processes() == []
 
 
 async def test_liveness_restarts_what_no_longer_answers(node: Any) -> None:

@@ -194,6 +194,7 @@ async def test_a_paused_deployment_is_scaled_but_not_rolled_out(world: World) ->
     await world.scale(3)
     await world.until(lambda: count(world, 3))
     assert {pod["spec"]["containers"][0]["image"] for pod in await world.pods()} == {"one"}
+    await world.passes(0.1)
     assert (await world.condition("Progressing"))["reason"] == "DeploymentPaused"
     await world.change({"paused": False})
     await world.until(lambda: world.available(3))
