@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 Address = tuple[str, int]
 
 # What a caller may send of a body before there is a connection for it; then it is not read.
+# A process that dies may reset a connection out of its backlog, and its successor too, but an app that reads
+# requests and resets them must not be asked for ever.
+RESETS_MAX: Final = 2
 BODY_AHEAD_BYTES_MAX: Final = 64 * 1024
 RESENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
 RESENT_HEADERS: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
@@ -76,7 +79,7 @@ class Exchange:
         "_ahead",
         "_dial",
         "_head",
-        "_sent_again",
+        "_resets",
         "downstream",
         "fields",
         "gone",
@@ -101,7 +104,7 @@ class Exchange:
         self.fields: RequestFields = request.fields
         self.host = request.host
         self.started_s = started_s
-        self._sent_again = False
+        self._resets = 0
         # How it fares.
         self.state: State = HELD
         self.status = 0
@@ -277,20 +280,19 @@ class Exchange:
     def broken(self, error: str, *, stale: bool = False, unread: bool = False) -> None:
         """The upstream connection has closed too early; with `stale` and `unread` nothing came back.
 
-        `stale`: it was an old one. `unread`: the app has most likely not read the request. Either way it is sent
-        once more at the most, for neither is certain.
+        `stale`: it was an old one. `unread`: the app has most likely not read the request, which is sent again
+        `RESETS_MAX` times at the most, for that is not certain.
         """
         self.upstream = None
         if self.state is not SENT:
             self.abort()
-        elif self._sent_again or not self._may_be_sent_twice():
+        elif not self._may_be_sent_twice():
             self.reply(*bad_gateway(error))
         elif stale:
-            self._sent_again = True
             self.step(REDIAL)
             self._dial = self.downstream.upstreams.dial(self._address, self)
-        elif unread:
-            self._sent_again = True
+        elif unread and self._resets < RESETS_MAX:
+            self._resets += 1
             self.step(UNSENT)
             self.downstream.dispatcher.on_unsent(self, error)
         else:

@@ -54,11 +54,13 @@ async def test_min_and_max_scale_bound_the_replicas(objects: Objects) -> None:
     bounds = {**QUICK, "min-scale": "2", "max-scale": "3", "target": "1"}
     await objects.deploy(objects.service(name, annotations=bounds))
     assert len(await objects.pods(name)) == 2
-    answers = await asyncio.gather(*(objects.get(name, "/?sleep_ms=3000") for _ in range(20)))
+    requests = [asyncio.create_task(objects.get(name, "/?sleep_ms=8000")) for _ in range(20)]
+    await objects.until_pods(name, lambda pods: sum(map(pod_is_ready, pods)) == 3)
+    later = [asyncio.create_task(objects.get(name, "/?sleep_ms=100")) for _ in range(20)]
+    answers = await asyncio.gather(*requests, *later)
     assert {answer.status for answer in answers} == {200}
-    pods = await objects.pods(name)
-    assert len(pods) == 3
-    assert len({answer.json()["pid"] for answer in answers}) in (2, 3)
+    assert len({answer.json()["pid"] for answer in answers}) == 3
+    assert len(await objects.pods(name)) == 3
 
 
 async def test_initial_scale_is_what_a_new_revision_starts_with(objects: Objects) -> None:

@@ -305,7 +305,7 @@ async def test_idle_connections_are_swept_out(make_world: Callable[..., World]) 
         assert len(world.server.upstreams.pool) == 0
 
 
-async def test_a_request_that_is_reset_unanswered_is_sent_once_more_and_no_oftener(world: World) -> None:
+async def test_a_request_that_is_reset_unanswered_is_sent_twice_more_and_no_oftener(world: World) -> None:
     asked = 0
 
     async def talk(line: Line) -> None:
@@ -323,7 +323,7 @@ async def test_a_request_that_is_reset_unanswered_is_sent_once_more_and_no_often
     host, port = app.address
     assert answer.startswith(b"HTTP/1.1 502 ")
     assert f"read tcp {host}:{port}: connection reset by peer\n".encode() in answer
-    assert asked == 2
+    assert asked == 3
 
 
 async def test_an_app_that_only_ever_announces_an_answer_is_a_502(world: World) -> None:

@@ -95,6 +95,13 @@ def test_a_row_has_a_cell_for_each_column_and_the_metadata(api: Any) -> None:
     assert table["metadata"] == {"resourceVersion": "3"}
 
 
+def test_a_gate_without_a_condition_breaks_no_table(api: Any) -> None:
+    obj = pod(RUNNING)
+    obj["spec"]["readinessGates"] = [{}]
+    table = Presenter(api.server.registry.of(POD), "table").many([obj], {}, NOW_S)
+    assert "0/1" in table["rows"][0]["cells"]
+
+
 def test_a_row_can_carry_the_whole_object_or_none(api: Any) -> None:
     resource = api.server.registry.of(POD)
     assert Presenter(resource, "table", "Object").one(pod(), NOW_S)["rows"][0]["object"]["spec"] is not None

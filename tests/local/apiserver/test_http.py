@@ -8,7 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from swell.local.apiserver.http import _Front
 from swell.local.apiserver.hub import RING_EVENTS_MAX
 from swell.local.apiserver.watching import BOOKMARK_INTERVAL_S
 
@@ -202,6 +204,28 @@ async def test_a_client_that_goes_leaves_no_watcher(client: Any, api: Any) -> No
     async with asyncio.timeout(10):
         while api.watchers:
             await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_goes_before_its_first_byte_leaves_no_trace(
+    api: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    front = _Front(api.server, "token", None)
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return await front.handle(request)
+
+    runner = web.ServerRunner(web.Server(handle, handler_cancellation=True, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}{WIDGETS}?watch=1"
+    async with aiohttp.ClientSession(headers={"Authorization": "Bearer token"}) as session:
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await session.get(url)
+    await runner.cleanup()
+    assert caplog.records == []
+    assert api.watchers == 0
 
 
 async def test_closing_the_front_ends_watches(client: Any, api: Any) -> None:

@@ -67,7 +67,7 @@ class Node:
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
-            "metadata": {"name": name, "namespace": "default", "labels": {"app": name}},
+            "metadata": {"name": name, "namespace": "default", "labels": {"app": name[:63]}},
             "spec": {"containers": list(containers), **spec},
         }
         return await self.kube.create(POD, pod)

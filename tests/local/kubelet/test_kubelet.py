@@ -196,7 +196,8 @@ async def test_a_pod_with_the_longest_name_runs_and_its_log_is_read(node: Any) -
     name = "n" * 253
     await node.create(name, APP)
     pod = await node.until(name, is_ready)
-    assert (await log_of(node, pod)).startswith("listening on ")
+    while not (await log_of(node, pod)).startswith("listening on "):
+        await node.kubelet._runtime.clock.sleep(0.02)
     await node.delete(name)
     await node.until_gone(name)
     await until(lambda: not list((node.state / "logs" / "pods").glob("*")))

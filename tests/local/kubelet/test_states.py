@@ -71,6 +71,13 @@ def test_the_same_states_make_the_same_status() -> None:
     assert _status(apps, old=first, now_s=200.0) == first
 
 
+def test_a_gate_without_a_condition_stays_shut_and_breaks_nothing() -> None:
+    pod: Obj = {"spec": {"readinessGates": [{}]}}
+    app = ContainerView("a", "x", Running(0.0), ready=True)
+    status = pod_status(pod, [], [app], ip="127.5.0.1", host_ip="127.0.0.1", now_s=0.0)
+    assert _conditions(status) | {"Ready": "False", "ContainersReady": "True"} == _conditions(status)
+
+
 def test_how_a_container_ended_survives_the_way_through_a_status() -> None:
     ended = Terminated(137, 9, 10.0, 20.0, "last words", "process://1-2")
     assert terminated_from(ended.to_obj()) == ended
