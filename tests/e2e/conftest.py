@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from swell.local.images import Images
 
+from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
 from swell.testing.home import Home, Objects
 

@@ -8,9 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
-from swell.local.images import Images
-
 from swell.api.kinds import SERVICE
+from swell.local.images import Images
 from swell.local.launch import RunningCluster
 from swell.testing.home import Objects, condition, pod_is_ready, unique
 
