@@ -17,9 +17,9 @@ from swell.wire import headers
 
 if TYPE_CHECKING:
     from activator.admission.throttler import Backend
-    from activator.answers import Answer
     from activator.backends import Backends
     from activator.proxy.exchange import Exchange
+    from activator.proxy.replies import Answer
     from activator.reporting.report import Reporter
     from activator.settings import Settings
     from swell.runtime.clock import Clock

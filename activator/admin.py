@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import httptools
 
-from activator.answers import JSON, PLAIN_ERROR, TEXT, Answer
+from activator.answers import JSON
+from activator.proxy.replies import PLAIN_ERROR, TEXT, Answer
 from swell.wire import announce
 from swell.wire.errors import WireError
 

@@ -8,26 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from activator.gateway import Target
+from activator.network_probe import path_works
+from activator.proxy.replies import PLAIN_ERROR, TEXT, Answer, Headers
+from swell.wire import headers as names
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
-TEXT: Final[Headers] = ((b"content-type", b"text/plain; charset=utf-8"),)
-PLAIN_ERROR: Final[Headers] = (*TEXT, (b"x-content-type-options", b"nosniff"))
 JSON: Final[Headers] = ((b"content-type", b"application/json"),)
 RETRY_AFTER_FULL_S: Final = 1
 RETRY_AFTER_FAILED_S: Final = 5
 
 # What Go's template.HTMLEscapeString replaces.
 _HTML: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", '"': "&#34;"})
-
-
-class Answer(NamedTuple):
-    status: int
-    body: bytes = b""
-    headers: Headers = ()
 
 
 TIMEOUT: Final = Answer(504, b"activator request timeout", TEXT)
@@ -83,21 +76,14 @@ def probe(headers: Mapping[bytes, bytes], unready: str) -> Answer | None:
 
     `headers` by lower-case name; `unready` is why this program is not ready, or "".
     """
-    if headers.get(b"user-agent", b"").startswith(b"kube-probe/") or headers.get(b"k-kubelet-probe"):
+    if headers.get(names.USER_AGENT, b"").startswith(names.USER_AGENT_KUBE_PROBE) or headers.get(names.KUBELET_PROBE):
         return Answer(500, unready.encode() + b"\n", PLAIN_ERROR) if unready else Answer(200)
-    wanted = headers.get(b"k-network-probe", b"")
-    if wanted == b"probe":
-        return _network_probe(headers.get(b"k-network-hash", b""))
+    wanted = headers.get(names.NETWORK_PROBE, b"")
+    if wanted == names.NETWORK_PROBE_PROBE:
+        return path_works(headers.get(names.NETWORK_HASH, b""))
     if wanted == b"activator":
         return Answer(200, b"activator", TEXT)
     if wanted:
         quoted = json.dumps(wanted.decode("latin-1").translate(_HTML), ensure_ascii=False)
         return Answer(400, f"unexpected probe header value: {quoted}\n".encode(), PLAIN_ERROR)
     return None
-
-
-def _network_probe(hash_: bytes) -> Answer:
-    if not hash_:
-        text = b'a probe request must contain a non-empty "K-Network-Hash" header\n'
-        return Answer(400, text, PLAIN_ERROR)
-    return Answer(200, b"", ((b"k-network-hash", hash_),))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from activator.admission.throttler import Backend, Throttler
-from activator.answers import LINE_FULL, SHUTTING_DOWN, TIMEOUT, Answer, failed_revision
+from activator.answers import LINE_FULL, SHUTTING_DOWN, TIMEOUT, failed_revision
 from activator.deadlines import Deadlines
 from activator.proxy.exchange import BODY_AHEAD_BYTES_MAX
+from activator.proxy.replies import Answer
 from activator.revision import RevisionFacts
 from swell.wire import headers
 

@@ -65,7 +65,7 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
     rules = ScaleRules(
         least=_either(notes.min_scale(), config.min_scale) if reachable else 0,
         most=_either(notes.max_scale(), config.max_scale),
-        initial=initial_scale(notes, config),
+        initial=notes.initial_scale(config.limits),
         reachable=reachable,
         scale_to_zero=config.enable_scale_to_zero,
         stable_window_s=window_s,
@@ -100,14 +100,6 @@ def panic_window_s(stable_window_s: float, percentage: float) -> float:
     """Whole seconds, halves away from zero, at least 1 (spec autoscaling 1.5)."""
     part_ns = int(stable_window_s * _SECOND_NS * percentage / 100.0)
     return float(max(1, (part_ns + _SECOND_NS // 2) // _SECOND_NS))
-
-
-def initial_scale(notes: Annotations, config: AutoscalerConfig) -> int:
-    """The annotation, unless it is an initial 0 that the cluster does not allow; else the ConfigMap's."""
-    wanted = notes.initial_scale()
-    if wanted is None or (wanted == 0 and not config.allow_zero_initial_scale):
-        return config.initial_scale
-    return wanted
 
 
 def _either(annotation: N | None, default: N) -> N:

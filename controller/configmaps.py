@@ -60,7 +60,7 @@ def _network(config: Config, data: Mapping[str, str], _: str) -> Config:
 
 _Reader = Callable[[Config, Mapping[str, str], str], Config]
 _READERS: Final[dict[str, _Reader]] = {
-    autoscaler.NAME: _pods("initial_scale", lambda data: autoscaler.parse(data).initial_scale),
+    autoscaler.NAME: _pods("autoscaler", lambda data: autoscaler.parse(data).limits),
     defaults.NAME: _pods("defaults", defaults.parse),
     deployment.NAME: _pods("deployment", deployment.parse),
     domain.NAME: _domain,

@@ -6,22 +6,28 @@ An error is told as the reference does: text and a newline, not to be sniffed (s
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final
+from typing import Final, NamedTuple
 
 from activator.proxy.errors import RemoteProtocolError
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-PLAIN_ERROR: Final[Headers] = (
-    (b"Content-Type", b"text/plain; charset=utf-8"),
-    (b"X-Content-Type-Options", b"nosniff"),
-)
+TEXT: Final[Headers] = ((b"Content-Type", b"text/plain; charset=utf-8"),)
+PLAIN_ERROR: Final[Headers] = (*TEXT, (b"X-Content-Type-Options", b"nosniff"))
 CLOSE: Final = b"Connection: close\r\n"
 KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
 
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
+
+
+class Answer(NamedTuple):
+    """An answer of our own, as the arguments of `Exchange.reply`."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = ()
 
 
 def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", bodyless: bool = False) -> bytes:
@@ -44,6 +50,6 @@ def refusal(error: RemoteProtocolError) -> bytes:
     return response(error.status, f"{error.status} {phrase}: {error}\n".encode(), PLAIN_ERROR, added=CLOSE)
 
 
-def bad_gateway(error: str) -> tuple[int, bytes, Headers]:
-    """Arguments of `Exchange.reply` for an app that cannot be reached, or broke off before its head."""
-    return 502, error.encode() + b"\n", PLAIN_ERROR
+def bad_gateway(error: str) -> Answer:
+    """For an app that cannot be reached, or broke off before its head."""
+    return Answer(502, error.encode() + b"\n", PLAIN_ERROR)

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-Headers = tuple[tuple[bytes, bytes], ...]
-
-TEXT: Final[Headers] = ((b"content-type", b"text/plain; charset=utf-8"),)
-PLAIN_ERROR: Final[Headers] = (*TEXT, (b"x-content-type-options", b"nosniff"))
-
-
-class Answer(NamedTuple):
-    status: int
-    body: bytes = b""
-    headers: Headers = ()
-
+from activator.proxy.replies import PLAIN_ERROR, TEXT, Answer
 
 READY: Final = Answer(200, b"queue", TEXT)
 NOT_READY: Final = Answer(503)
@@ -23,14 +13,8 @@ LINE_FULL: Final = Answer(503, b"pending request queue full\n", PLAIN_ERROR)
 TIMEOUT: Final = Answer(504, b"request timeout", TEXT)
 DRAINED: Final = Answer(200)
 NOT_FOUND: Final = Answer(404, b"404 page not found\n", PLAIN_ERROR)
-NO_HASH: Final = Answer(400, b'a probe request must contain a non-empty "K-Network-Hash" header\n', PLAIN_ERROR)
 
 
 def unexpected_probe(value: bytes) -> Answer:
     """A prober asked for something that is not ours to answer."""
     return Answer(400, b"unexpected probe header value: " + value + b"\n", PLAIN_ERROR)
-
-
-def path_works(hash_: bytes) -> Answer:
-    """An ingress wants to know whether its way to this pod is the one with this hash."""
-    return Answer(200, b"", ((b"k-network-hash", hash_),)) if hash_ else NO_HASH

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from activator.proxy.replies import TEXT, Answer
 from activator.queueproxy import answers
-from activator.queueproxy.answers import TEXT, Answer
 from swell.wire import headers
 
 if TYPE_CHECKING:

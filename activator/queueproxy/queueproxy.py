@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from activator.admission.breaker import Admission, Breaker
 from activator.deadlines import Deadlines
-from activator.proxy.replies import bad_gateway
+from activator.network_probe import path_works
+from activator.proxy.replies import Answer, bad_gateway
 from activator.proxy.states import HELD, TUNNEL
 from activator.queueproxy import answers
-from activator.queueproxy.answers import Answer
 from activator.queueproxy.drain import SERVING, Drain
 from activator.queueproxy.forwarded import forwarded
 from activator.queueproxy.hold import Hold
@@ -164,7 +164,7 @@ class QueueProxy:
         if wanted != headers.NETWORK_PROBE_PROBE:
             return False
         hash_ = named.get(headers.NETWORK_HASH, b"")
-        _answer(exchange, answers.SHUTTING_DOWN if self.drain.draining else answers.path_works(hash_))
+        _answer(exchange, answers.SHUTTING_DOWN if self.drain.draining else path_works(hash_))
         return True
 
     def _answer_when_checked(self, exchange: Exchange) -> None:

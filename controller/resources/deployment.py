@@ -27,7 +27,7 @@ from swell.api.kinds import DEPLOYMENT, REVISION
 from swell.api.meta import Obj
 from swell.api.podspec import serving_index
 from swell.api.serving import Revision, user_port
-from swell.api.settings import Defaults, Features
+from swell.api.settings import AutoscalerLimits, Defaults, Features
 from swell.config.deployment import AFFINITIES, DeploymentConfig
 
 _AFFINITY_WEIGHT: Final = 100
@@ -38,12 +38,12 @@ _OURS: Final = "knative.dev/"
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """The cluster's settings that pods depend on. `initial_scale` is config-autoscaler's."""
+    """The cluster's settings that pods depend on."""
 
     deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
     defaults: Defaults = field(default_factory=Defaults)
     features: Features = field(default_factory=Features)
-    initial_scale: int = 1
+    autoscaler: AutoscalerLimits = field(default_factory=AutoscalerLimits)
     system_namespace: str = "swell-system"
 
 
@@ -52,7 +52,8 @@ def make_deployment(revision: Revision, settings: PodSettings) -> Obj:
     meta = revision.meta
     own, notes = child_labels(revision), child_annotations(revision)
     spec: Obj = {
-        "replicas": initial_replicas(revision, settings.initial_scale),
+        # min-scale is the autoscaler's business.
+        "replicas": Annotations(meta.annotations).initial_scale(settings.autoscaler),
         "selector": {"matchLabels": {labels.REVISION_UID: meta.uid}},
         "progressDeadlineSeconds": _progress_deadline_s(revision, settings.deployment),
         "revisionHistoryLimit": 0,
@@ -67,12 +68,6 @@ def make_deployment(revision: Revision, settings: PodSettings) -> Obj:
         "metadata": metadata(deployment_name(meta.name), meta.namespace, own, notes, owner(REVISION, meta)),
         "spec": spec,
     }
-
-
-def initial_replicas(revision: Revision, stock: int) -> int:
-    """How many pods a new revision starts with; min-scale is the autoscaler's business."""
-    asked = Annotations(revision.meta.annotations).initial_scale()
-    return stock if asked is None else asked
 
 
 def renewed(wanted: Obj, seen: Obj) -> Obj | None:

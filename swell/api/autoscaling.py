@@ -11,6 +11,7 @@ from swell.api.annotation_rules import validate_annotations
 from swell.api.kinds import POD_AUTOSCALER
 from swell.api.meta import Obj, ObjectMeta
 from swell.api.numbers import duration_ns, float64, int32
+from swell.api.settings import AutoscalerLimits
 from swell.api.statuses import Status
 
 __all__ = [
@@ -167,8 +168,12 @@ class Annotations:
     def max_scale(self) -> int | None:
         return self._int(labels.MAX_SCALE, labels.MAX_SCALE_ALIAS)
 
-    def initial_scale(self) -> int | None:
-        return self._int(labels.INITIAL_SCALE, labels.INITIAL_SCALE_ALIAS)
+    def initial_scale(self, limits: AutoscalerLimits) -> int:
+        """How many pods to start with: the cluster's number too where an initial 0 is not allowed."""
+        wanted = self._int(labels.INITIAL_SCALE, labels.INITIAL_SCALE_ALIAS)
+        if wanted is None or (wanted == 0 and not limits.allow_zero_initial_scale):
+            return limits.initial_scale
+        return wanted
 
     def activation_scale(self) -> int | None:
         return self._int(labels.ACTIVATION_SCALE)

@@ -106,10 +106,6 @@ class ConditionSet:
     top: str = READY
     dependents: tuple[str, ...] = ()
 
-    def top_of(self, conditions: Conditions) -> Condition | None:
-        """The top condition, if it is there."""
-        return find(conditions, self.top)
-
     def initialize(self, conditions: Conditions, now: float) -> Conditions:
         """Add what is missing: top Unknown; dependents True if the top is, else Unknown."""
         top = find(conditions, self.top) or Condition(self.top)

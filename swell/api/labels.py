@@ -7,7 +7,6 @@ from typing import Final
 SERVING_GROUP: Final = "serving.knative.dev"
 AUTOSCALING_GROUP: Final = "autoscaling.knative.dev"
 NETWORKING_GROUP: Final = "networking.knative.dev"
-SWELL_GROUP: Final = "swell.dev"
 
 # serving.knative.dev: labels
 SERVICE: Final = "serving.knative.dev/service"
@@ -41,14 +40,12 @@ DEPLOYMENT_HASH: Final = "serving.knative.dev/deployment-hash"
 QUEUE_SIDECAR_GROUP: Final = "queue.sidecar.serving.knative.dev"
 KUBECTL_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 KUBECTL_DEFAULT_CONTAINER: Final = "kubectl.kubernetes.io/default-container"
-POD_DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 
 # networking.knative.dev
 VISIBILITY: Final = "networking.knative.dev/visibility"
 VISIBILITY_CLUSTER_LOCAL: Final = "cluster-local"
 
 # features.knative.dev
-QUEUE_PROXY_PODINFO: Final = "features.knative.dev/queueproxy-podinfo"
 HTTP_FULL_DUPLEX: Final = "features.knative.dev/http-full-duplex"
 
 # autoscaling.knative.dev: annotations. Those with a second spelling list it after the first.

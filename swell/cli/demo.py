@@ -105,8 +105,6 @@ async def _cold(console: Console, config: ClusterConfig, checks: Checks) -> None
     console.rule("the first request: cold")
     first = await request_once(config.gateway_url, _host(config))
     console.print(f"{first.status} {first.body.strip()!r} after {first.seconds * 1000:.0f} ms, from no pod at all")
-    if first.server_timing:
-        console.print(f"phases: {first.server_timing}")
     checks.note("a cold request is answered", _good(first), f"{first.status} in {first.seconds * 1000:.0f} ms")
 
 

@@ -30,7 +30,6 @@ class FirstRequest:
     status: int
     body: str
     seconds: float
-    server_timing: str
 
 
 async def request_once(url: str, host: str) -> FirstRequest:
@@ -42,7 +41,7 @@ async def request_once(url: str, host: str) -> FirstRequest:
     ):
         body = await response.text()
         seconds = perf_counter() - started
-        return FirstRequest(response.status, body, seconds, response.headers.get("Server-Timing", ""))
+        return FirstRequest(response.status, body, seconds)
 
 
 async def run_load(url: str, host: str, *, in_flight: int, seconds: float, load: Load) -> None:

@@ -74,11 +74,6 @@ class Informer:
         assert self._task is None, "indexes are added before start"
         self._cache.indexes[name] = Index(keys)
 
-    @property
-    def synced(self) -> bool:
-        """Whether the first list is in the cache."""
-        return self._listed.is_set()
-
     async def start(self) -> None:
         """Returns once the first list is in the cache; waits for the server, however long it is away."""
         assert self._task is None, "an informer starts once"

@@ -56,7 +56,6 @@ class Elector:
         self._seen: Obj | None = None
         self._seen_at_s = 0.0
         self._renewed_s = 0.0
-        self.is_leader = False
 
     async def run(self, lead: Callable[[], Awaitable[object]]) -> None:
         """Wait for the Lease, then run `lead()`; when it is lost, cancel that and wait again. Until cancelled.
@@ -69,13 +68,11 @@ class Elector:
                 if await self._lead(lead):
                     return
             finally:
-                self.is_leader = False
                 await self._release()
 
     async def _acquire(self) -> None:
         while not await self._try(self._terms.renew_within_s):
             await self._clock.sleep(backoff_s(1, self._terms.retry_s, self._terms.retry_s))
-        self.is_leader = True
         logger.info("leading", lease=self._name, identity=self._identity)
 
     async def _lead(self, lead: Callable[[], Awaitable[object]]) -> bool:

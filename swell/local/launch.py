@@ -16,7 +16,8 @@ from swell.local.up import KEEPS_ENDING
 from swell.runtime.errors import SwellError
 
 START_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 60.0
+# Longer than the host gives its programs and pods together.
+STOP_TIMEOUT_S = 120.0
 
 
 class StartFailed(SwellError):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 SERVING_NAMESPACE = b"knative-serving-namespace"
 SERVING_REVISION = b"knative-serving-revision"
-SERVING_TAG = b"knative-serving-tag"
-SERVING_DEFAULT_ROUTE = b"knative-serving-default-route"
 
 ORIGINAL_HOST = b"k-original-host"
-PASSTHROUGH_LB = b"k-passthrough-lb"
 
 PROXY_REQUEST = b"k-proxy-request"
 PROXY_REQUEST_ACTIVATOR = b"activator"
 
 NETWORK_PROBE = b"k-network-probe"
 NETWORK_PROBE_PROBE = b"probe"
-NETWORK_PROBE_ACTIVATOR = b"activator"
 NETWORK_PROBE_QUEUE = b"queue"
 NETWORK_HASH = b"k-network-hash"
 KUBELET_PROBE = b"k-kubelet-probe"
@@ -24,15 +20,11 @@ USER_AGENT = b"user-agent"
 USER_AGENT_KUBE_PROBE = b"kube-probe/"  # a prefix: Kubernetes' version follows
 USER_AGENT_ACTIVATOR = b"Knative-Activator-Probe"
 USER_AGENT_AUTOSCALER = b"Knative-Autoscaling-Probe"
-USER_AGENT_INGRESS = b"Knative-Ingress-Probe"
 
 FORWARDED = b"forwarded"
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
 FORWARDED_HOST = b"x-forwarded-host"
-REQUEST_ID = b"x-request-id"
-SERVER_TIMING = b"server-timing"
-RETRY_AFTER = b"retry-after"
 
 STATS_CONTENT_TYPE = b"application/protobuf"
 STATS_ACCEPT_MARK = b"protobuf"  # a scraper whose Accept names it wants the binary form

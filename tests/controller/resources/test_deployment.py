@@ -12,7 +12,7 @@ from controller.resources.meta import deployment_name, short_hash
 from swell.api import labels
 from swell.api.kinds import REVISION
 from swell.api.meta import Obj
-from swell.api.settings import Defaults, Features, Flag
+from swell.api.settings import AutoscalerLimits, Defaults, Features, Flag
 from swell.config.deployment import DeploymentConfig
 from swell.kube.apply import difference
 from swell.testing.serving import owned_by, pod_spec, revision, template
@@ -83,7 +83,7 @@ def test_case_22_scale_deadline_grace_and_an_h2c_port() -> None:
 
 
 def test_stock_scale_and_strategy() -> None:
-    spec = made(PodSettings(initial_scale=2), annotations={labels.MIN_SCALE: "5"})["spec"]
+    spec = made(PodSettings(autoscaler=AutoscalerLimits(initial_scale=2)), annotations={labels.MIN_SCALE: "5"})["spec"]
     assert (spec["replicas"], spec["progressDeadlineSeconds"], spec["revisionHistoryLimit"]) == (2, 600, 0)
     assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}}
 
