@@ -81,14 +81,20 @@ class Scaler:
             while known.replicas != known.wanted:
                 try:
                     await self._patch(deployment, known)
-                    failures = 0
                 except NotFound:
                     return  # its deletion is on the way to us
+                except Conflict as exc:
+                    logger.debug("cannot scale, trying again", deployment=deployment, error=exc.message)
                 except KubeError as exc:
-                    failures += 1
-                    tell = logger.debug if isinstance(exc, Conflict) else logger.warning
-                    tell("cannot scale, trying again", deployment=deployment, to=known.wanted, error=exc.message)
-                    await self._clock.sleep(backoff_s(failures, RETRY_FIRST_S, RETRY_LAST_S))
+                    logger.warning("cannot scale, trying again", deployment=deployment, error=exc.message)
+                except Exception:
+                    # A bug in whoever is told of it must not end the scaling of this Deployment.
+                    logger.exception("a write of replicas failed, trying again", deployment=deployment)
+                else:
+                    failures = 0
+                    continue
+                failures += 1
+                await self._clock.sleep(backoff_s(failures, RETRY_FIRST_S, RETRY_LAST_S))
         finally:
             known.writing = None
 

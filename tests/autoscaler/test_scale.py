@@ -10,7 +10,7 @@ import pytest
 from autoscaler.scale import Scaler
 from swell.api.kinds import DEPLOYMENT
 from swell.api.meta import Key, Obj
-from swell.kube.errors import NotFound
+from swell.kube.errors import NotFound, Unavailable
 from swell.testing.clock import ManualClock, settle
 
 HELLO = Key("default", "hello-deployment")
@@ -25,12 +25,15 @@ class Kube:
         self.pending: list[asyncio.Event] = []
         self.hold = False
         self.gone = False
+        self.faults: list[Exception] = []
 
     async def patch(self, kind: Any, namespace: str, name: str, patch: Obj, *, subresource: str) -> Obj:
         assert (kind, namespace, name, subresource) == (DEPLOYMENT, *HELLO, "scale")
         if self.hold:
             self.pending.append(asyncio.Event())
             await self.pending[-1].wait()
+        if self.faults:
+            raise self.faults.pop()
         if self.gone:
             raise NotFound(404, "NotFound", "gone")
         self.version += 1
@@ -44,7 +47,8 @@ class World:
     def __init__(self) -> None:
         self.kube = Kube()
         self.told: list[tuple[int, int]] = []
-        self.scaler = Scaler(self.kube, ManualClock(), lambda _, *change: self.told.append(change))  # type: ignore[arg-type]
+        self.clock = ManualClock()
+        self.scaler = Scaler(self.kube, self.clock, lambda _, *change: self.told.append(change))  # type: ignore[arg-type]
 
     def see(self, replicas: int, version: int = 1) -> None:
         self.scaler.changed(None, deployment(replicas, version))
@@ -112,6 +116,15 @@ async def test_a_deployment_that_is_gone_is_left_alone(world: World) -> None:
     await settle()
     world.scaler.changed(deployment(0), None)
     assert (world.scaler.replicas(HELLO), world.kube.written) == (None, [])
+
+
+async def test_an_error_that_nobody_foresaw_does_not_end_the_scaling(world: World) -> None:
+    world.see(1)
+    world.kube.faults = [ValueError("a bug"), Unavailable(503, "ServiceUnavailable", "away")]
+    world.scaler.want(HELLO, 3)
+    await world.clock.pass_time(5)
+    assert world.kube.written == [3]
+    assert world.told == [(1, 3)]
 
 
 async def test_a_close_ends_a_write_that_gets_no_answer(world: World) -> None:

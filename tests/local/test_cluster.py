@@ -113,8 +113,10 @@ def test_what_another_version_wrote_besides_is_left_out(tmp_path: Path) -> None:
     assert cluster.load(tmp_path) == config
 
 
+# As in a terminal: what a shell has put into the background inherits that SIGINT is ignored.
 STOPPED = """
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from swell.local import up
 def interrupted(config):
     signal.raise_signal(signal.SIGINT)
