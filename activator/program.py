@@ -121,14 +121,7 @@ class FrontDoor:
 
     async def serve_until(self, stopped: asyncio.Future[Any]) -> None:
         """Returns once `stopped` is done; raises if a background task has died before."""
-        failed = asyncio.ensure_future(self._daemons.wait_failed())
-        try:
-            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-            if failed.done() and not stopped.done():
-                raise failed.result()
-        finally:
-            failed.cancel()
-            await asyncio.gather(failed, return_exceptions=True)
+        await self._daemons.watch(stopped)
 
     async def drain(self) -> None:
         """Readiness fails at once; new requests for the grace; then what is in flight may finish."""

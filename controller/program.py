@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
 from controller import configuration, gc, labeler, revision, route, service, triggers
 from controller.apply import Applier
@@ -64,7 +64,7 @@ async def run(
         if ready is not None:
             ready(0)
         _log.info("reconciling", leader_election=settings.leader_election)
-        await _until(stopped, daemons)
+        await daemons.watch(stopped)
     finally:
         starting.cancel()
         stopped.cancel()
@@ -96,15 +96,3 @@ async def _work(settings: Settings, kube: KubeClient, clock: Clock, controllers:
         return
     elector = Elector(kube, settings.system_namespace, LEASE, settings.pod_name, clock)
     await elector.run(lead)
-
-
-async def _until(stopped: asyncio.Future[Any], daemons: Daemons) -> None:
-    """Returns once `stopped` is done; raises what a daemon died of before."""
-    failed = asyncio.ensure_future(daemons.wait_failed())
-    try:
-        await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-        if failed.done() and not stopped.done():
-            raise failed.result()
-    finally:
-        failed.cancel()
-        await asyncio.gather(failed, return_exceptions=True)

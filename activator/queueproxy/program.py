@@ -90,14 +90,7 @@ class Sidecar:
 
     async def serve_until(self, stopped: asyncio.Future[Any]) -> None:
         """Returns once `stopped` is done; raises if a background task has died before."""
-        failed = asyncio.ensure_future(self._daemons.wait_failed())
-        try:
-            await asyncio.wait((stopped, failed), return_when=asyncio.FIRST_COMPLETED)
-            if failed.done() and not stopped.done():
-                raise failed.result()
-        finally:
-            failed.cancel()
-            await asyncio.gather(failed, return_exceptions=True)
+        await self._daemons.watch(stopped)
 
     async def finish(self) -> None:
         """Drain: probes fail, requests are served on until it has been quiet; then what is open may finish."""

@@ -10,7 +10,6 @@ import os
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
@@ -149,17 +148,11 @@ async def _run_programs(
         ),
     ]
     running = asyncio.gather(*programs)
-    failed = asyncio.ensure_future(daemons.wait_failed())
-    either: tuple[asyncio.Future[Any], ...] = (running, failed)
     try:
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if failed.done():
-            raise failed.result()
-        await running
+        await daemons.watch(running)
     finally:
-        for task in either:
-            task.cancel()
-        await asyncio.gather(*either, return_exceptions=True)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 async def _fails(kubelet: Kubelet) -> None:

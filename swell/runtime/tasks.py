@@ -28,6 +28,14 @@ class Daemons:
         """Returns the exception of the first daemon that fails; may wait for ever."""
         return await asyncio.shield(self._failure())
 
+    async def watch(self, done: asyncio.Future[Any]) -> None:
+        """Returns once `done` is done, with its exception if it has one; raises what a daemon died of before."""
+        failure = self._failure()
+        await asyncio.wait((done, failure), return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise failure.result()
+        done.result()
+
     async def close(self) -> None:
         """Cancel all that still run, and wait for them."""
         tasks = list(self._tasks)

@@ -60,6 +60,23 @@ async def test_the_first_daemon_that_fails_is_told() -> None:
     assert isinstance(error, ValueError)
 
 
+async def test_watching_ends_with_what_is_watched_or_with_the_first_daemon_that_fails() -> None:
+    async def fails() -> None:
+        raise ValueError("gone")
+
+    done = asyncio.get_running_loop().create_future()
+    daemons = Daemons()
+    watching = asyncio.ensure_future(daemons.watch(done))
+    await settle()
+    assert not watching.done()
+    daemons.spawn(fails(), "fails")
+    with pytest.raises(ValueError, match="gone"):
+        await watching
+    done.set_result(None)
+    await daemons.watch(done)
+    await daemons.close()
+
+
 async def test_the_system_clock_runs_callbacks_and_lets_them_be_cancelled() -> None:
     clock = SystemClock()
     seen: asyncio.Future[str] = asyncio.get_running_loop().create_future()
