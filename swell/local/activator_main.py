@@ -11,8 +11,9 @@ import uvloop
 from activator.program import Settings, run
 from swell.kube.client import KubeClient
 from swell.local import cluster
-from swell.local.apiserver.link import LinkClient
-from swell.local.cluster import LOOPBACK, ClusterConfig
+from swell.local.apiserver.link_client import LinkClient
+from swell.local.cluster import ClusterConfig
+from swell.local.ports import LOOPBACK
 from swell.runtime import log
 from swell.runtime.clock import SystemClock
 from swell.runtime.shutdown import signals

@@ -14,7 +14,8 @@ from swell.api.meta import Obj
 from swell.config import autoscaler, defaults, deployment, domain, features, gc, network
 from swell.kube.client import KubeClient
 from swell.kube.errors import AlreadyExists
-from swell.local.cluster import LOOPBACK, ClusterConfig
+from swell.local.cluster import ClusterConfig
+from swell.local.ports import LOOPBACK
 
 SYSTEM_NAMESPACE: Final = "swell-system"
 NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease", SYSTEM_NAMESPACE)

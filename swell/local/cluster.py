@@ -1,18 +1,14 @@
 """The embedded cluster on disk: where its state lies, which ports it has, who may run it.
 
-Knows files, ports and the lock; starts nothing.
+Knows files and the lock; starts nothing.
 """
 
 from __future__ import annotations
 
-import errno
 import fcntl
-import itertools
 import json
 import os
-import random
 import shutil
-import socket
 import stat
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,14 +17,10 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
+from swell.local.ports import LOOPBACK, choose, require_free
 from swell.runtime.errors import SwellError
 
-LOOPBACK: Final = "127.0.0.1"
 GATEWAY_PORT: Final = 8080
-# Below every system's range for outgoing connections, so that none of those can sit on a port of ours
-# while the program that listens there restarts.
-ASSIGNED_PORTS: Final = range(20_000, 30_000)
-PORTS: Final = range(1, 65_536)
 RUN_PREFIX: Final = "swell-run-"
 # A unix socket's path holds 107 bytes on Linux, 103 elsewhere; ours adds a short file name.
 SOCKET_DIRECTORY_BYTES_MAX: Final = 80
@@ -36,14 +28,6 @@ SOCKET_DIRECTORY_BYTES_MAX: Final = 80
 
 class AlreadyRunning(SwellError):
     """Another `swell up` holds this state."""
-
-
-class PortTaken(SwellError):
-    """A port that was asked for belongs to another program."""
-
-
-class PortRefused(SwellError):
-    """A port that was asked for cannot be had by this user, or by anyone."""
 
 
 class StateUnusable(SwellError):
@@ -207,22 +191,22 @@ def prepare(state: Path, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
     """
     state = state.resolve()
     if gateway_port:
-        _require_free(gateway_port, "the gateway", "--port PORT")
+        require_free(gateway_port, "the gateway", "--port PORT")
     with usable(state):
         for folder in ("", "logs", "images"):
             Path(state, folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         last = _last(state)
         run = _run_folder(state, last.run)
     taken: set[int] = set()
-    gateway_port = gateway_port or _choose(0, taken)
+    gateway_port = gateway_port or choose(0, taken)
     taken.add(gateway_port)
     config = ClusterConfig(
         state=str(state),
         run=str(run),
         gateway_port=gateway_port,
-        admin_port=_choose(last.admin_port, taken),
-        api_port=_choose(last.api_port, taken),
-        autoscaler_port=_choose(last.autoscaler_port, taken),
+        admin_port=choose(last.admin_port, taken),
+        api_port=choose(last.api_port, taken),
+        autoscaler_port=choose(last.autoscaler_port, taken),
         via_rest=via_rest,
         pid=os.getpid(),
     )
@@ -265,44 +249,3 @@ def _is_ours(run: Path) -> bool:
         return False
     private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
     return run.name.startswith(RUN_PREFIX) and private and found.st_uid == os.geteuid()
-
-
-def _require_free(port: int, what: str, option: str) -> None:
-    if port not in PORTS:
-        raise PortRefused(f"there is no port {port} for {what}: choose one from 1 to {PORTS[-1]} with {option}")
-    refused = _refusal_of(port)
-    if refused is not None:
-        raise _port_error(port, what, option, refused)
-
-
-def _port_error(port: int, what: str, option: str, refused: OSError) -> SwellError:
-    if refused.errno == errno.EADDRINUSE:
-        return PortTaken(
-            f"port {port} for {what} is taken by another program: stop it, or choose another with {option}"
-        )
-    if refused.errno == errno.EACCES:
-        return PortRefused(f"port {port} for {what} is not for this user: choose one from 1024 on with {option}")
-    return PortRefused(f"port {port} for {what} cannot be had ({refused.strerror}): choose another with {option}")
-
-
-def _choose(preferred: int, taken: set[int]) -> int:
-    """`preferred` if it is free, else any free port; never one of `taken`, to which it is added.
-
-    At random: two clusters that start at the same moment would both find the first one free.
-    """
-    candidates = itertools.chain([preferred], random.sample(ASSIGNED_PORTS, len(ASSIGNED_PORTS)))
-    port = next(port for port in candidates if port and port not in taken and _refusal_of(port) is None)
-    taken.add(port)
-    return port
-
-
-def _refusal_of(port: int) -> OSError | None:
-    """Why the system does not let us listen there; None if it does."""
-    with socket.socket() as probe:
-        # As servers do: a port in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError as exc:
-            return exc
-    return None

@@ -23,15 +23,16 @@ from swell.local import cluster
 from swell.local.admission import Admission
 from swell.local.apiserver.http import serve_https
 from swell.local.apiserver.kubeconfig import write_kubeconfig
-from swell.local.apiserver.link import LinkServer
+from swell.local.apiserver.link_server import LinkServer
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.local.bootstrap import NAMESPACES, SYSTEM_NAMESPACE, ensure_config_maps
-from swell.local.cluster import LOOPBACK, ClusterConfig, PortTaken
+from swell.local.cluster import ClusterConfig
 from swell.local.host.client import HostClient
 from swell.local.images import Images
 from swell.local.kubelet.kubelet import Kubelet
 from swell.local.kubelet.logs import PodLogs
+from swell.local.ports import LOOPBACK, PortTaken
 from swell.local.workloads import Workloads
 from swell.runtime import log
 from swell.runtime.clock import Clock, SystemClock

@@ -18,7 +18,8 @@ from swell.kube.informer import Informer
 from swell.kube.rest import RestClient
 from swell.local.apiserver.http import HttpsServer, serve_https
 from swell.local.apiserver.kubeconfig import write_kubeconfig
-from swell.local.apiserver.link import WATCH_FRAMES_MAX, LinkClient, LinkServer
+from swell.local.apiserver.link_client import WATCH_FRAMES_MAX, LinkClient
+from swell.local.apiserver.link_server import LinkServer
 from swell.local.apiserver.pki import make_pki
 from swell.local.apiserver.server import ApiServer, StoreClient
 from swell.local.apiserver.store import Store, open_store

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from swell.local import cluster
-from swell.local.cluster import AlreadyRunning, NoCluster, PortRefused, PortTaken, StateUnusable
+from swell.local.cluster import AlreadyRunning, NoCluster, StateUnusable
+from swell.local.ports import LOOPBACK, PortRefused, PortTaken, port_error
 from swell.local.up import main
 
 
@@ -31,7 +32,7 @@ def test_a_state_is_held_by_one_process_and_says_who_has_it(tmp_path: Path) -> N
 
 def test_a_gateway_port_that_is_taken_is_refused_with_the_way_out(tmp_path: Path) -> None:
     with socket.socket() as other:
-        other.bind((cluster.LOOPBACK, 0))
+        other.bind((LOOPBACK, 0))
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"port {port} for the gateway is taken.*--port"):
@@ -77,7 +78,7 @@ def test_a_port_that_there_is_not_is_refused(tmp_path: Path, port: int, capsys: 
 
 
 def test_a_port_for_the_system_only_is_told_apart_from_one_that_is_taken() -> None:
-    refused = cluster._port_error(80, "the gateway", "--port PORT", PermissionError(errno.EACCES, "Permission denied"))
+    refused = port_error(80, "the gateway", "--port PORT", PermissionError(errno.EACCES, "Permission denied"))
     assert isinstance(refused, PortRefused)
     assert str(refused) == "port 80 for the gateway is not for this user: choose one from 1024 on with --port PORT"
 

@@ -7,11 +7,10 @@ holds is passed over.
 from __future__ import annotations
 
 import random
-import socket
 from collections.abc import Iterable
 from typing import Final
 
-from swell.local.cluster import ASSIGNED_PORTS, LOOPBACK
+from swell.local.ports import ASSIGNED_PORTS, refusal_of
 from swell.runtime.errors import SwellError
 
 _SECOND: Final = range(1, 255)
@@ -31,7 +30,7 @@ class NoLoopbackAddresses(SwellError):
 
 def require_loopback_network() -> None:
     """Raises `NoLoopbackAddresses` where addresses beside 127.0.0.1 must be set up first, as on macOS."""
-    if not _can_bind(PROBE_IP, 0):
+    if refusal_of(0, PROBE_IP) is not None:
         raise NoLoopbackAddresses(
             f"each pod needs a loopback address of its own, and this system does not have {PROBE_IP}: "
             "add addresses of 127.0.0.0/8 to its loopback interface"
@@ -49,7 +48,7 @@ class PodAddresses:
         """`preferred` if nobody has it, else the next on which all of `ports` are free."""
         wanted = list(ports)
         for candidate in self._candidates(preferred):
-            if candidate not in self._taken and all(_can_bind(candidate, port) for port in wanted):
+            if candidate not in self._taken and all(refusal_of(port, candidate) is None for port in wanted):
                 self._taken.add(candidate)
                 return candidate
         raise NoneFree("no loopback address is free for another pod")
@@ -82,7 +81,7 @@ class AppPorts:
         for _ in ASSIGNED_PORTS:
             port = ASSIGNED_PORTS[self._next]
             self._next = (self._next + 1) % len(ASSIGNED_PORTS)
-            if port not in self._taken and _can_bind(LOOPBACK, port):
+            if port not in self._taken and refusal_of(port) is None:
                 self._taken.add(port)
                 return port
         raise NoneFree(f"all ports {ASSIGNED_PORTS.start}..{ASSIGNED_PORTS.stop - 1} for apps are taken")
@@ -92,14 +91,3 @@ class AppPorts:
 
     def release(self, ports: Iterable[int]) -> None:
         self._taken.difference_update(ports)
-
-
-def _can_bind(ip: str, port: int) -> bool:
-    with socket.socket() as probe:
-        # As servers do: a port in TIME_WAIT is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ip, port))
-        except OSError:
-            return False
-    return True

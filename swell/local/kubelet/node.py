@@ -11,7 +11,7 @@ from swell.api.meta import Obj, rfc3339
 from swell.kube.apply import write_status
 from swell.kube.client import KubeClient
 from swell.kube.errors import AlreadyExists
-from swell.local.cluster import LOOPBACK
+from swell.local.ports import LOOPBACK
 
 PODS_MAX: Final = 1000
 

@@ -17,7 +17,8 @@ import pytest
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE
 from swell.api.meta import Obj
 from swell.kube.errors import AlreadyExists, Conflict, Expired, Invalid, NotFound, Unavailable
-from swell.local.apiserver.link import LinkClient, LinkServer
+from swell.local.apiserver.link_client import LinkClient
+from swell.local.apiserver.link_server import LinkServer
 from swell.local.apiserver.server import StoreClient
 
 

@@ -1,169 +1,27 @@
-"""`KubeClient` over a unix socket: for a program beside the control plane, without HTTP and TLS.
+"""`KubeClient` over a unix socket, for a program beside the control plane.
 
-Frames are JSON after four bytes of length. A call has an id; its answers carry it. A watch has many answers.
-Reconnecting is up to the caller: a lost connection fails what was under way with `Unavailable`, and the next
-call connects anew.
+A lost connection fails what was under way with `Unavailable`, and the next call connects anew.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
-import os
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import astuple
 from typing import Any, Final
 
-import orjson
-
 from swell.api.kinds import Kind
 from swell.api.meta import Obj
-from swell.kube.client import KubeClient, ObjList, PatchType, Propagation, WatchEvent
-from swell.kube.errors import KubeError, Unavailable, from_status
+from swell.kube.client import ObjList, Patch, PatchType, Propagation, WatchEvent
+from swell.kube.errors import Unavailable, from_status
+from swell.local.apiserver.link_frames import error_obj, frame, lost, read_frame
 from swell.runtime import log
 
-FRAME_BYTES_MAX: Final = 64 * 1024 * 1024
 WATCH_FRAMES_MAX: Final = 10_000
 CONNECT_STEP_S: Final = 0.02
-Patch = Obj | list[Obj]
-_LENGTH: Final = struct.Struct(">I")
-_CALLS: Final = frozenset({"get", "list", "create", "update", "patch", "delete"})
 
 logger = log.get(__name__)
-
-
-async def _read_frame(reader: asyncio.StreamReader) -> Any:
-    """The next frame, or None at the end of the stream."""
-    try:
-        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
-        if length > FRAME_BYTES_MAX:
-            raise ConnectionError(f"a frame of {length} bytes; at most {FRAME_BYTES_MAX} are allowed")
-        return orjson.loads(await reader.readexactly(length))
-    except asyncio.IncompleteReadError:
-        return None
-
-
-def _frame(message: Mapping[str, Any]) -> bytes:
-    body = orjson.dumps(message)
-    return _LENGTH.pack(len(body)) + body
-
-
-def _lost() -> Unavailable:
-    return Unavailable(503, "ServiceUnavailable", "the connection to the API server is lost")
-
-
-class LinkServer:
-    """Offers `client` on the unix socket `path`, which only this user can open."""
-
-    def __init__(self, client: KubeClient, path: str) -> None:
-        self._client = client
-        self._path = path
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-
-    async def start(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._path)
-        before = os.umask(0o177)
-        try:
-            self._server = await asyncio.start_unix_server(self._serve, self._path)
-        finally:
-            os.umask(before)
-
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in tuple(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            await _Peer(self._client, reader, writer).run()
-        except ConnectionError as exc:
-            logger.debug("a link ended", error=str(exc))
-        except asyncio.CancelledError:
-            # Only `close` cancels; there is nobody above who would need to hear of it.
-            logger.debug("a link was closed")
-        finally:
-            self._connections.discard(task)
-            writer.close()
-
-
-class _Peer:
-    """One connection on the server's side: a task per call under way."""
-
-    def __init__(self, client: KubeClient, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._client = client
-        self._reader = reader
-        self._writer = writer
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-
-    async def run(self) -> None:
-        try:
-            while (call := await _read_frame(self._reader)) is not None:
-                if call["op"] == "cancel":
-                    self._cancel(call["id"])
-                else:
-                    self._start(call)
-        finally:
-            for task in tuple(self._tasks.values()):
-                task.cancel()
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-
-    def _start(self, call: Obj) -> None:
-        number = call["id"]
-        task = asyncio.create_task(self._answer(call), name=f"link {call['op']}")
-        self._tasks[number] = task
-        task.add_done_callback(lambda _: self._tasks.pop(number, None))
-
-    def _cancel(self, number: int) -> None:
-        task = self._tasks.get(number)
-        if task is not None:
-            task.cancel()
-
-    async def _answer(self, call: Obj) -> None:
-        number = call["id"]
-        try:
-            if call["op"] == "watch":
-                await self._watch(call)
-            else:
-                self._send({"id": number, "result": await self._call(call)})
-        except KubeError as exc:
-            self._send({"id": number, "error": _error(exc)})
-        except ConnectionError as exc:
-            logger.debug("a link was lost before its answer", error=str(exc))
-        except Exception as exc:
-            # The caller waits: whatever went wrong here, it must hear of it.
-            logger.exception("a call over the link failed", op=call["op"])
-            self._send({"id": number, "error": _error(KubeError(500, "InternalError", f"internal error: {exc!r}"))})
-
-    async def _call(self, call: Obj) -> Any:
-        op = call["op"]
-        if op not in _CALLS:
-            raise KubeError(405, "MethodNotAllowed", f"the link has no call {op!r}")
-        method: Callable[..., Awaitable[Any]] = getattr(self._client, op)
-        result = await method(Kind(*call["kind"]), *call["args"], **call["options"])
-        return [result.items, result.resource_version] if isinstance(result, ObjList) else result
-
-    async def _watch(self, call: Obj) -> None:
-        events = self._client.watch(Kind(*call["kind"]), *call["args"], **call["options"])
-        async for event in events:
-            self._send({"id": call["id"], "event": [event.type, event.object]})
-            await self._writer.drain()
-        self._send({"id": call["id"], "result": None})
-
-    def _send(self, message: Mapping[str, Any]) -> None:
-        self._writer.write(_frame(message))
-
-
-def _error(error: KubeError) -> Obj:
-    return {"code": error.status, "reason": error.reason, "message": error.message, "details": error.details}
 
 
 class LinkClient:
@@ -310,25 +168,25 @@ class _Wire:
     ) -> tuple[int, asyncio.Queue[Obj]]:
         """Start a call; its answers come through the queue, the last one may be an error."""
         if self.lost:
-            raise _lost()
+            raise lost()
         number = next(self._numbers)
         # With a place for the news that the connection is lost; where it is taken, `next` tells.
         answers: asyncio.Queue[Obj] = asyncio.Queue(answers_max + 1)
         self._waiting[number] = answers
         call = {"id": number, "op": op, "kind": astuple(kind), "args": args, "options": options}
-        self._writer.write(_frame(call))
+        self._writer.write(frame(call))
         return number, answers
 
     async def next(self, answers: asyncio.Queue[Obj]) -> Obj:
         """The next answer; raises `Unavailable` when none can come any more."""
         if self.lost and answers.empty():
-            raise _lost()
+            raise lost()
         return await answers.get()
 
     def forget(self, number: int) -> None:
         """The caller waits no longer; a watch ends at the other side too."""
         if self._waiting.pop(number, None) is not None and not self.lost:
-            self._writer.write(_frame({"id": number, "op": "cancel"}))
+            self._writer.write(frame({"id": number, "op": "cancel"}))
 
     async def close(self) -> None:
         self._task.cancel()
@@ -336,7 +194,7 @@ class _Wire:
 
     async def _read(self) -> None:
         try:
-            while (answer := await _read_frame(self._reader)) is not None:
+            while (answer := await read_frame(self._reader)) is not None:
                 answers = self._waiting.get(answer["id"])
                 if answers is not None:
                     # A watcher that does not keep up holds up the whole link: it is the activator's only one.
@@ -351,4 +209,4 @@ class _Wire:
         self._writer.close()
         for answers in self._waiting.values():
             if not answers.full():
-                answers.put_nowait({"error": _error(_lost())})
+                answers.put_nowait({"error": error_obj(lost())})
