@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-SERVING_GROUP: Final = "serving.knative.dev"
 AUTOSCALING_GROUP: Final = "autoscaling.knative.dev"
 NETWORKING_GROUP: Final = "networking.knative.dev"
 

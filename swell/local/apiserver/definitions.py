@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from swell.api.kinds import CUSTOM_RESOURCE_DEFINITION, Kind
+from swell.api.kinds import Kind
 from swell.api.meta import Obj
 from swell.local.apiserver.ages import age_of
 from swell.local.apiserver.columns import NAME, PLAIN_COLUMNS
@@ -200,7 +200,3 @@ def _scale_paths(raw: Mapping[str, str] | None) -> ScalePaths | None:
         return tuple(text.split(".")) if text else ()
 
     return ScalePaths(path("specReplicasPath"), path("statusReplicasPath"), path("labelSelectorPath"))
-
-
-def is_definition(kind: Kind) -> bool:
-    return kind == CUSTOM_RESOURCE_DEFINITION

@@ -14,12 +14,11 @@ from swell.local.apiserver.types import Types
 
 
 class Registry:
-    """Resources by group, version and plural name. `serial` grows with each change of what is served."""
+    """Resources by group, version and plural name."""
 
     def __init__(self) -> None:
         self._types: Types | None = None
         self._resources: dict[tuple[str, str, str], Resource] = {}
-        self.serial = 0
         for resource in built_in_resources(lambda name: self.types.schema(name)):
             self._add(resource)
 
@@ -52,7 +51,6 @@ class Registry:
         gone = [key for key, each in self._resources.items() if each.storage == storage and each.custom]
         for key in gone:
             del self._resources[key]
-        self.serial += 1
 
     def stored_as(self, storage: str) -> list[Resource]:
         """All versions of one kind."""
@@ -71,4 +69,3 @@ class Registry:
     def _add(self, resource: Resource) -> None:
         kind = resource.kind
         self._resources[kind.group, kind.version, kind.plural] = resource
-        self.serial += 1

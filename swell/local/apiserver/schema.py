@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -37,7 +37,6 @@ class Schema:
     default: Any = None
     limits: Mapping[str, Any] | None = None
     merge_key: str = ""
-    retain_keys: bool = False
     atomic: bool = False
     embedded: bool = False
 
@@ -59,8 +58,7 @@ def compile_schema(raw: Obj, resolve: Resolve | None = None) -> Schema:
     reference = _reference(raw)
     if reference is not None:
         assert resolve is not None, f"nothing resolves {reference}"
-        named = resolve(reference)
-        return replace(named, retain_keys=True) if _retains_keys(raw) else named
+        return resolve(reference)
     values = raw.get("additionalProperties")
     properties = raw.get("properties")
     return Schema(
@@ -75,7 +73,6 @@ def compile_schema(raw: Obj, resolve: Resolve | None = None) -> Schema:
         default=raw.get("default"),
         limits=_limits(raw),
         merge_key=_merge_key(raw),
-        retain_keys=_retains_keys(raw),
         atomic="atomic" in (raw.get("x-kubernetes-map-type"), raw.get("x-kubernetes-list-type")),
         embedded=bool(raw.get("x-kubernetes-embedded-resource")),
     )
@@ -93,10 +90,6 @@ def _reference(raw: Obj) -> str | None:
         return str(raw["$ref"])
     parts = raw.get("allOf", ())
     return str(parts[0]["$ref"]) if len(parts) == 1 and "$ref" in parts[0] else None
-
-
-def _retains_keys(raw: Obj) -> bool:
-    return "retainKeys" in raw.get("x-kubernetes-patch-strategy", "")
 
 
 def _merge_key(raw: Obj) -> str:
