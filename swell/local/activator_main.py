@@ -24,7 +24,7 @@ LINK_PATIENCE_S = 5.0
 
 def main(state: str) -> None:
     """Run until SIGTERM; `state` is the cluster's folder."""
-    log.setup("activator")
+    log.setup("activator", level=os.environ.get("SWELL_LOG_LEVEL") or "info")
     uvloop.run(_main(cluster.load(Path(state))))
 
 

@@ -214,6 +214,18 @@ class Objects:
         """GET through the gateway from the Service (or tag, as TAG-NAME)."""
         return await self.request("GET", name, path, **options)
 
+    async def until_answer(self, name: str, seen: Callable[[Answer], bool], *, timeout_s: float = 10.0) -> Answer:
+        """GET until `seen` says so. Front doors follow a Route's status: Ready is written before they have read it."""
+        answer: Answer | None = None
+        try:
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    answer = await self.get(name)
+                    if seen(answer):
+                        return answer
+        except TimeoutError:
+            raise AssertionError(f"{name} never answered so; last: {answer}") from None
+
     async def request(self, method: str, name: str, path: str = "/", **options: Any) -> Answer:
         headers = {**options.pop("headers", {}), "Host": options.pop("host", self.home.host(name))}
         async with self.session.request(method, self.home.url(path), headers=headers, **options) as answer:

@@ -76,7 +76,7 @@ async def test_a_change_is_applied_and_a_field_that_is_left_out_is_removed(swell
     swell.ok("apply", "-f", "-", "--wait", stdin=yaml.safe_dump(first))
     second = objects.service(name, image="hello", env={"TARGET": "two"})
     assert "configured" in await asyncio.to_thread(swell.ok, "apply", "-f", "-", "--wait", stdin=yaml.safe_dump(second))
-    assert (await objects.get(name)).text == "Hello two!\n"
+    await objects.until_answer(name, lambda answer: answer.text == "Hello two!\n")
     spec = json.loads(swell.ok("get", "ksvc", name, "-o", "json"))["spec"]["template"]["spec"]
     assert spec["timeoutSeconds"] == 300
 

@@ -53,7 +53,7 @@ async def test_apply_wait_get_logs_change_delete(home: Home, objects: Objects) -
     assert changed == f"service.serving.knative.dev/{name} configured\n"
     kubectl("wait", "--for=jsonpath={.status.latestReadyRevisionName}=" + f"{name}-00002", f"ksvc/{name}")
     kubectl("wait", "--for=condition=Ready", f"ksvc/{name}", "--timeout=60s")
-    assert (await objects.get(name)).text == "Hello Swell!\n"
+    await objects.until_answer(name, lambda answer: answer.text == "Hello Swell!\n")
     # The list of containers has defaults by now, and kubectl compares lists of custom resources as a whole: it
     # sends a patch each time, of which nothing comes.
     kubectl("apply", "-f", "-", stdin=_manifest(name, "Swell"))

@@ -45,6 +45,7 @@ async def test_traffic_is_split_by_percent_and_each_tag_has_a_host(objects: Obje
         {"latestRevision": True, "percent": 30, "tag": "new"},
     ]
     service = await objects.deploy(second)
+    await objects.until_answer(name, lambda answer: answer.json()["version"] == "2")
 
     answers = [await objects.get(name) for _ in range(200)]
 

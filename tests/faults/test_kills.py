@@ -66,7 +66,7 @@ async def test_the_control_plane_may_die_and_no_request_notices(cluster: Running
         assert (await objects.get(name)).json()["pid"] == pid, "the pod was taken over, not restarted"
         changed = objects.service(name, env={"VERSION": "2"}, annotations=QUICK)
         await objects.deploy(changed)
-        assert (await objects.get(name)).json()["version"] == "2"
+        await objects.until_answer(name, lambda answer: answer.json()["version"] == "2")
 
 
 async def _until_answering(objects: Objects, name: str) -> None:
