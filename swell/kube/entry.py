@@ -38,19 +38,20 @@ def run_program(name: str, parse: Callable[[Mapping[str, str]], S], run: Run[S])
 async def _run(parse: Callable[[Mapping[str, str]], S], run: Run[S]) -> None:
     settings = parse(os.environ)
     stop = signals()
-    kube = await _client(os.environ.get("SWELL_KUBE") or "in-cluster")
+    clock = SystemClock()
+    kube = await _client(os.environ.get("SWELL_KUBE") or "in-cluster", clock)
     try:
-        await run(settings, kube, SystemClock(), stop)
+        await run(settings, kube, clock, stop)
     finally:
         await kube.close()
 
 
-async def _client(where: str) -> KubeClient:
+async def _client(where: str, clock: Clock) -> KubeClient:
     from swell.kube.rest import RestClient
 
     kind, _, path = where.partition(":")
     if kind == "in-cluster" and not path:
-        return await RestClient.in_cluster()
+        return await RestClient.in_cluster(clock)
     if kind == "kubeconfig" and path:
         return await RestClient.from_kubeconfig(path)
     raise SettingsError("SWELL_KUBE", where, "in-cluster or kubeconfig:PATH")

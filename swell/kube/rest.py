@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import orjson
@@ -12,12 +12,11 @@ import orjson
 from swell.api.kinds import POD, Kind
 from swell.kube import connect
 from swell.kube.client import Obj, ObjList, Patch, PatchType, Propagation, WatchEvent
+from swell.kube.connect import Access
 from swell.kube.discovery import Discovery, Served, read_aggregated, read_plain
 from swell.kube.errors import Invalid, from_status
 from swell.kube.transport import Transport, lines
-
-if TYPE_CHECKING:
-    from kubernetes_asyncio.client import ApiClient
+from swell.runtime.clock import Clock
 
 WATCH_S: Final = 300.0
 """How long a watch is asked to last at most; each a little shorter, so that they do not all end together."""
@@ -39,14 +38,14 @@ _DISCOVERY: Final = (
 class RestClient:
     """A client of the cluster that `in_cluster` or `from_kubeconfig` found; `close` it in the end."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._http = Transport(client)
+    def __init__(self, access: Access) -> None:
+        self._http = Transport(access)
         self._discovery: Discovery | None = None
 
     @classmethod
-    async def in_cluster(cls) -> RestClient:
+    async def in_cluster(cls, clock: Clock) -> RestClient:
         """The cluster that this pod runs in. Raises `swell.kube.connect.NoAccess`, a `SwellError`."""
-        return cls(await connect.in_cluster())
+        return cls(await connect.in_cluster(clock))
 
     @classmethod
     async def from_kubeconfig(cls, path: str) -> RestClient:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import aiohttp
 import orjson
 
+from swell.kube.connect import Access
 from swell.kube.errors import KubeError, Unavailable, from_status
-
-if TYPE_CHECKING:
-    from kubernetes_asyncio.client import ApiClient
 
 REQUEST_TIMEOUT_S: Final = 60.0
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -26,11 +24,10 @@ USER_AGENT: Final = "swell"
 
 
 class Transport:
-    """Requests by path, through a client of kubernetes_asyncio that knows address and credentials."""
+    """Requests by path to one cluster."""
 
-    def __init__(self, client: ApiClient) -> None:
-        self._client = client
-        self._host: str = client.configuration.host or ""
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     async def call(
         self,
@@ -65,15 +62,14 @@ class Transport:
         timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
         response: aiohttp.ClientResponse | None = None
         try:
-            await self._client.update_params_for_auth(headers, [], ["BearerToken"])
-            response = await self._client.rest_client.request(
+            response = await self._access.session.request(
                 method,
-                self._host + path,
-                query_params=dict(query or {}),
-                headers=headers,
-                body=body,
-                _preload_content=False,
-                _request_timeout=timeout,
+                self._access.host + path,
+                params=query,
+                headers={**headers, **await self._access.headers()},
+                data=None if body is None else orjson.dumps(body),
+                timeout=timeout,
+                **self._access.options,
             )
             if response.status >= 300:
                 raise _refused(response, await response.read())
@@ -86,11 +82,11 @@ class Transport:
                 response.close()
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._access.session.close()
 
     def _unavailable(self, error: BaseException) -> Unavailable:
         what = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
-        return Unavailable(503, "ServiceUnavailable", f"the API server {self._host} cannot be reached: {what}")
+        return Unavailable(503, "ServiceUnavailable", f"the API server {self._access.host} cannot be reached: {what}")
 
 
 async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

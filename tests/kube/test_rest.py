@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from swell.api.kinds import POD, SERVICE
 from swell.kube.client import WatchEvent
-from swell.kube.connect import NoAccess, is_loopback
+from swell.kube.connect import NoAccess, in_cluster, is_loopback
 from swell.kube.discovery import NoSuchKind
 from swell.kube.errors import (
     AlreadyExists,
@@ -26,6 +27,8 @@ from swell.kube.errors import (
     Unavailable,
 )
 from swell.kube.rest import RestClient
+from swell.local.apiserver.pki import make_pki
+from swell.testing.clock import ManualClock
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -279,11 +282,9 @@ async def test_a_kubeconfig_that_is_none_is_named(text: str, tmp_path: Path) -> 
         await RestClient.from_kubeconfig(str(path))
 
 
-async def test_an_absent_kubeconfig_and_an_absent_service_account_are_named(tmp_path: Path) -> None:
+async def test_an_absent_kubeconfig_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoAccess, match="does not exist"):
         await RestClient.from_kubeconfig(str(tmp_path / "none"))
-    with pytest.raises(NoAccess, match="give a kubeconfig"):
-        await RestClient.in_cluster()
 
 
 def test_loopback_is_told_from_other_hosts() -> None:
@@ -292,3 +293,29 @@ def test_loopback_is_told_from_other_hosts() -> None:
     assert is_loopback("http://localhost")
     assert not is_loopback("https://10.0.0.1:6443")
     assert not is_loopback("https://localhost.example.com")
+
+
+async def test_a_pod_asks_with_its_own_token_and_reads_it_again_when_it_was_renewed(tmp_path: Path) -> None:
+    make_pki(tmp_path, datetime.datetime.now(datetime.UTC))
+    (tmp_path / "token").write_text("first\n")
+    clock = ManualClock()
+    environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
+    access = await in_cluster(clock, environ, tmp_path)
+    assert access.host == "https://[fd00::1]:443"
+    assert await access.headers() == {"Authorization": "Bearer first"}
+    (tmp_path / "token").write_text("second\n")
+    assert await access.headers() == {"Authorization": "Bearer first"}
+    clock.advance(60)
+    assert await access.headers() == {"Authorization": "Bearer second"}
+    (tmp_path / "token").unlink()
+    clock.advance(60)
+    assert await access.headers() == {"Authorization": "Bearer second"}
+    await access.session.close()
+
+
+async def test_a_pod_without_service_account_says_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(NoAccess, match="KUBERNETES_SERVICE_HOST is not set"):
+        await in_cluster(ManualClock(), {}, tmp_path)
+    with pytest.raises(NoAccess, match=str(tmp_path)):
+        environ = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"}
+        await in_cluster(ManualClock(), environ, tmp_path)
