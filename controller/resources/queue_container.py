@@ -47,6 +47,8 @@ def make_queue_container(
     found: Obj = {
         "name": NAME,
         "image": config.queue_sidecar_image,
+        # The image holds all of our programs.
+        "args": ["activator.queueproxy"],
         "ports": [
             {"name": "http-autometric", "containerPort": METRICS_PORT, "protocol": "TCP"},
             {"name": "http-usermetric", "containerPort": USER_METRICS_PORT, "protocol": "TCP"},

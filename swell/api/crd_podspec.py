@@ -38,7 +38,9 @@ def revision_spec(description: str) -> Obj:
         description,
         required=("containers",),
         **_numbers(),
-        automountServiceAccountToken=boolean("Only false is allowed: the pods get no token for the API."),
+        automountServiceAccountToken=boolean(
+            "With false the pods get no token for the API; true only where config-defaults withholds it."
+        ),
         containers=array("The app, and its sidecars.", container()),
         enableServiceLinks=boolean("Whether every Service of the namespace appears in the environment."),
         imagePullSecrets=array("Secrets with the passwords of image registries.", _local_reference(), by="name"),

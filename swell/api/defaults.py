@@ -111,6 +111,8 @@ def _fill_revision_spec(spec: Obj, context: _Context, parent: Mapping[str, Any],
     fill_pod_spec(spec, context.settings, parent, path)
     if context.creating and spec.get("enableServiceLinks") is None and defaults.enable_service_links is not None:
         spec["enableServiceLinks"] = defaults.enable_service_links
+    if context.creating and spec.get("automountServiceAccountToken") is None and not defaults.automount_token:
+        spec["automountServiceAccountToken"] = False
 
 
 def _fill_timeouts(spec: Obj, defaults: Defaults, path: str) -> None:

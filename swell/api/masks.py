@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from swell.api.field_errors import FieldError, disallowed
 from swell.api.meta import Obj
-from swell.api.settings import Features, SecurePodDefaults
+from swell.api.settings import Defaults, Features, SecurePodDefaults
 
 # Each is visible while the feature `kubernetes.podspec-<lower case>` is not Disabled.
 _GATED: Final = (
@@ -85,9 +85,10 @@ def disallowed_fields(obj: Obj, allowed: frozenset[str], path: str) -> list[Fiel
     return [disallowed(f"{path}.{key}") for key, value in obj.items() if key not in allowed and is_set(key, value)]
 
 
-def pod_mask(spec: Obj, features: Features) -> frozenset[str]:
+def pod_mask(spec: Obj, features: Features, defaults: Defaults) -> frozenset[str]:
     allowed = {key for key in _GATED if features.permitted(f"kubernetes.podspec-{key.lower()}")}
-    if spec.get("automountServiceAccountToken") is False:
+    # Where pods get no token by default, one that needs it may say so.
+    if spec.get("automountServiceAccountToken") is False or not defaults.automount_token:
         allowed.add("automountServiceAccountToken")
     if features.permitted("kubernetes.podspec-init-containers"):
         allowed.add("initContainers")

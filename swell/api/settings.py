@@ -30,6 +30,7 @@ class Defaults:
     """ConfigMap config-defaults (spec api 2.2). Durations are whole seconds; 0 turns a timeout off.
 
     `requests` and `limits` hold a quantity per resource name. `enable_service_links` None leaves it unset.
+    Without `automount_token` (our own key) pods get no token for the API unless their revision asks for one.
     """
 
     revision_timeout_s: int = 300
@@ -44,6 +45,7 @@ class Defaults:
     container_concurrency_max: int = 1000
     allow_container_concurrency_zero: bool = True
     enable_service_links: bool | None = False
+    automount_token: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,19 +11,20 @@ from swell.api.masks import disallowed_fields, pod_mask, pod_security_mask
 from swell.api.meta import Obj
 from swell.api.names import dns1123_subdomain_faults
 from swell.api.numbers import INT32_MAX
-from swell.api.settings import Features, SecurePodDefaults
+from swell.api.settings import ApiSettings, Features, SecurePodDefaults
 from swell.api.validation_containers import Place, container_faults, init_container_faults
 from swell.api.validation_volumes import volume_faults
 
 _POD_USERS: Final = ("runAsUser", "runAsGroup", "fsGroup")
 
 
-def pod_spec_faults(spec: Obj, features: Features, path: str) -> list[FieldError]:
+def pod_spec_faults(spec: Obj, settings: ApiSettings, path: str) -> list[FieldError]:
     """Every fault, warnings about insecure defaults among them. `spec` has its defaults."""
+    features = settings.features
     containers = fields.objects(spec, "containers", path)
     init_containers = fields.objects(spec, "initContainers", path)
     place = Place(features, tuple(fields.objects(spec, "volumes", path)))
-    errors = disallowed_fields(spec, pod_mask(spec, features), path)
+    errors = disallowed_fields(spec, pod_mask(spec, features, settings.defaults), path)
     errors += _pod_security_faults(spec, features, path)
     errors += volume_faults(place.volumes, [*init_containers, *containers], features, path)
     errors += _init_container_faults(init_containers, containers, place, path)

@@ -56,7 +56,7 @@ def template_faults(spec: Obj, parent: Mapping[str, Any], settings: ApiSettings,
 
 def revision_spec_faults(spec: Obj, settings: ApiSettings, path: str) -> list[FieldError]:
     """Every fault of what a revision runs."""
-    errors = pod_spec_faults(spec, settings.features, path)
+    errors = pod_spec_faults(spec, settings, path)
     timeout_s = fields.integer(spec, "timeoutSeconds", path)
     most_s = settings.defaults.max_revision_timeout_s
     if timeout_s and not 0 <= timeout_s <= most_s:

@@ -1,4 +1,4 @@
-"""ConfigMap config-defaults (spec api 2.2)."""
+"""ConfigMap config-defaults (spec api 2.2), and our own key for the token that pods get."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from swell.api.settings import Defaults
 from swell.config.reading import Reader
 
 NAME: Final = "config-defaults"
+AUTOMOUNT_TOKEN: Final = "swell.dev/automount-service-account-token"
 RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
 
 
@@ -31,6 +32,7 @@ def parse(data: Mapping[str, str]) -> Defaults:
         container_concurrency_max=reader.integer("container-concurrency-max-limit", 1000),
         allow_container_concurrency_zero=reader.flag("allow-container-concurrency-zero", True),
         enable_service_links=boolean(reader.text("enable-service-links", "false").lower()),
+        automount_token=reader.flag(AUTOMOUNT_TOKEN, True),
     )
     _check(reader, defaults)
     return defaults

@@ -11,7 +11,7 @@ import yaml
 
 from swell.api import masks
 from swell.api.crds import DEFINITIONS, FOLDER, definitions, file_name, to_yaml, write
-from swell.api.settings import Features, Flag
+from swell.api.settings import Defaults, Features, Flag
 
 Obj = dict[str, Any]
 
@@ -137,7 +137,7 @@ def test_the_schema_has_the_fields_that_the_masks_can_let_through() -> None:
     gated = ("multi-container", "kubernetes.podspec-init-containers", "kubernetes.podspec-securitycontext")
     names = {f"kubernetes.podspec-{key.lower()}" for key in pod} | set(gated)
     everything = Features(dict.fromkeys(names, Flag.ENABLED))
-    assert masks.pod_mask({"automountServiceAccountToken": False}, everything) == pod.keys()
+    assert masks.pod_mask({"automountServiceAccountToken": False}, everything, Defaults()) == pod.keys()
     container = pod["containers"]["items"]["properties"]
     assert container.keys() == masks.CONTAINER
     assert container["ports"]["items"]["properties"].keys() == masks.CONTAINER_PORT

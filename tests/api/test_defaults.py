@@ -61,6 +61,14 @@ def test_service_links_are_decided_at_creation_only(setting: bool | None, stored
     assert filled(defaults, creating=True, enableServiceLinks=True)["enableServiceLinks"] is True
 
 
+def test_a_token_is_kept_from_pods_where_the_cluster_says_so_at_creation_only() -> None:
+    defaults = Defaults(automount_token=False)
+    assert filled(defaults, creating=True)["automountServiceAccountToken"] is False
+    assert "automountServiceAccountToken" not in filled(defaults)
+    assert filled(defaults, creating=True, automountServiceAccountToken=True)["automountServiceAccountToken"] is True
+    assert "automountServiceAccountToken" not in filled(Defaults(), creating=True)
+
+
 def test_names_come_from_templates_over_the_parents_metadata() -> None:
     defaults = Defaults(container_name_template="app-{{.Name}}", init_container_name_template="init-{{.Namespace}}")
     spec = filled(defaults, {"image": "a"}, initContainers=[{"image": "b"}, {"image": "c"}])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from swell.api.admission import Admitted, Denied, admit
-from swell.api.settings import ApiSettings, Features, Flag, SecurePodDefaults
+from swell.api.settings import ApiSettings, Defaults, Features, Flag, SecurePodDefaults
 from swell.testing.objects import revision_template, service
 
 Obj = dict[str, Any]
@@ -252,6 +252,8 @@ def test_case_12_init_containers_and_other_masked_fields() -> None:
     told = refusal(automountServiceAccountToken=True)
     assert told == f"must not set the field(s): {SPEC}.automountServiceAccountToken"
     stored(automountServiceAccountToken=False)
+    no_token = ApiSettings(defaults=Defaults(automount_token=False))
+    assert stored(settings=no_token, automountServiceAccountToken=True)["automountServiceAccountToken"] is True
     assert refusal(affinity={}) == f"must not set the field(s): {SPEC}.affinity"
 
 

@@ -76,8 +76,10 @@ def test_defaults_of_revisions() -> None:
             "revision-cpu-request": "50m",
             "enable-service-links": "Default",
             "container-name-template": "{{.Name}}",
+            "swell.dev/automount-service-account-token": "false",
         }
     )
+    assert not found.automount_token
     assert (found.revision_timeout_s, found.revision_response_start_timeout_s) == (120, 120)
     assert (dict(found.requests), dict(found.limits)) == ({"cpu": "50m"}, {"memory": "1Gi"})
     assert found.enable_service_links is None
