@@ -34,7 +34,7 @@ from swell.api.kinds import POD
 from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
 from swell.local.samples import sample
-from swell.testing.home import WAIT_S, Home, Objects, pod_is_ready
+from swell.testing.home import WAIT_S, Objects, embedded, pod_is_ready
 
 APP = "coldstart-app"
 WINDOW_S = 12.0
@@ -131,14 +131,13 @@ def time_app_start(command: str) -> float:
 
 async def cold_starts(running: RunningCluster, command: str, starts: int, services: int) -> tuple[list[Round], int]:
     """`starts` of them in rounds, and how many requests failed."""
-    port = running.config.gateway_port
-    home = Home(f"127.0.0.1:{port}", f"localhost:{port}", running.config.kubeconfig, image=APP)
+    home = embedded(running)
     names = [f"cold-{number}" for number in range(services)]
     rounds: list[Round] = []
     asked = errors = 0
     async with home.client() as objects:
         for name in names:
-            await objects.apply(objects.service(name, annotations={"window": f"{WINDOW_S:g}s"}))
+            await objects.apply(objects.service(name, image=APP, annotations={"window": f"{WINDOW_S:g}s"}))
         for name in names:
             await objects.ready(name)
         while asked < starts:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.coldstart import report
 from swell.local.launch import RunningCluster, launch
-from swell.testing.home import Home, Objects
+from swell.testing.home import Objects, embedded
 from swell.testing.processes import command_line, cpu_s, family, rss_mb
 
 SERVICES = 3
@@ -29,8 +29,7 @@ async def measure(seconds: float) -> dict[str, float]:
     """CPU in percent of one core over `seconds`; resident memory in MB, shared pages counted in each process."""
     with tempfile.TemporaryDirectory(prefix="swell-bench-") as state:
         running = await asyncio.to_thread(launch, Path(state))
-        port = running.config.gateway_port
-        home = Home(f"127.0.0.1:{port}", f"localhost:{port}", running.config.kubeconfig, image="hello")
+        home = embedded(running)
         try:
             async with home.client() as objects:
                 await _to_zero(objects)
@@ -44,7 +43,7 @@ async def measure(seconds: float) -> dict[str, float]:
 async def _to_zero(objects: Objects) -> None:
     names = [f"idle-{number}" for number in range(SERVICES)]
     for name in names:
-        await objects.deploy(objects.service(name, annotations={"window": "6s"}))
+        await objects.deploy(objects.service(name, image="hello", annotations={"window": "6s"}))
         await objects.get(name)
     for name in names:
         await objects.gone(name)
@@ -69,7 +68,7 @@ async def _idle(running: RunningCluster, seconds: float) -> dict[str, float]:
 
 async def _queue_proxy(objects: Objects, running: RunningCluster) -> float:
     before = set(family(running.process.pid))
-    await objects.deploy(objects.service("busy", annotations={"min-scale": "1"}))
+    await objects.deploy(objects.service("busy", image="hello", annotations={"min-scale": "1"}))
     for _ in range(200):
         await objects.get("busy")
     new = [pid for pid in family(running.process.pid) if pid not in before]

@@ -7,18 +7,21 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
 from swell.api.kinds import DEPLOYMENT, POD, REVISION, SERVICE, Kind
 from swell.kube.errors import AlreadyExists, NotFound
 from swell.kube.rest import RestClient
+from swell.local import images as local
+from swell.local.launch import RunningCluster
 
 Obj = dict[str, Any]
 WAIT_S = 60.0
@@ -40,15 +43,62 @@ class Answer:
         return json.loads(self.body)
 
 
+class Images(Protocol):
+    """The images of a home. `complaint` is in what its pods say of an image that is not there."""
+
+    @property
+    def app(self) -> str:
+        """tests/e2e/app.py"""
+        ...
+
+    @property
+    def hello(self) -> str:
+        """samples/hello"""
+        ...
+
+    @property
+    def complaint(self) -> str: ...
+
+    def named(self, name: str) -> str:
+        """What manifests call an image of that name; it need not exist."""
+        ...
+
+    def provide(self, image: str) -> None:
+        """Make the e2e app available under that name too."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImages:
+    """Those of an embedded cluster with this state; `script` is the e2e app, which our own interpreter runs."""
+
+    state: Path
+    script: Path | None = None
+    app: str = "e2e-app"
+    hello: str = "hello"
+    complaint: str = "swell image add"
+
+    def named(self, name: str) -> str:
+        return name
+
+    def provide(self, image: str) -> None:
+        assert self.script is not None, "this home has no e2e app"
+        local.Images(self.state).add(image, command=f"{sys.executable} {self.script}")
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where the tests run. `gateway` is "127.0.0.1:PORT"; `domain` is what follows NAME.NAMESPACE."""
+    """Where the tests run. `gateway` is "IP:PORT"; `domain` is what follows NAME.NAMESPACE.
+
+    `caller` is the address that an app sees of a test that calls it.
+    """
 
     gateway: str
     domain: str
     kubeconfig: Path
+    images: Images
     namespace: str = "default"
-    image: str = "e2e-app"
+    caller: str = "127.0.0.1"
 
     def host(self, name: str) -> str:
         return f"{name}.{self.namespace}.{self.domain}"
@@ -81,6 +131,15 @@ class Home:
             await kube.close()
 
 
+def embedded(cluster: RunningCluster, script: Path | None = None) -> Home:
+    """The home that a `swell up` is; the e2e app is registered if its `script` is given."""
+    config = cluster.config
+    images = LocalImages(Path(config.state), script)
+    if script is not None:
+        images.provide(images.app)
+    return Home(f"127.0.0.1:{config.gateway_port}", f"localhost:{config.gateway_port}", config.kubeconfig, images)
+
+
 def have_kubectl() -> bool:
     return shutil.which("kubectl") is not None
 
@@ -106,13 +165,16 @@ class Objects:
         env: dict[str, str] | None = None,
         annotations: dict[str, str] | None = None,
         image: str | None = None,
+        command: Sequence[str] = (),
         **spec: Any,
     ) -> Obj:
-        """A Service manifest; `spec` holds further fields of the revision's spec."""
+        """A Service manifest. `command` runs instead of what the image starts; `spec`: fields of the revision."""
         container: Obj = {
-            "image": image or self.home.image,
+            "image": image or self.home.images.app,
             "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
         }
+        if command:
+            container["command"] = [*command]
         template: Obj = {"spec": {"containers": [container], **spec}}
         if annotations:
             template["metadata"] = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
+import uuid
 
 from aiohttp import WSMsgType, web
 
+instance = uuid.uuid4().hex
 in_flight = 0
 in_flight_max = 0
 
@@ -27,6 +28,7 @@ async def show(request: web.Request) -> web.Response:
     await asyncio.sleep(float(request.query.get("sleep_ms", "0")) / 1000)
     return web.json_response(
         {
+            "instance": instance,
             "pid": os.getpid(),
             "version": os.environ.get("VERSION", ""),
             "revision": os.environ.get("K_REVISION", ""),
@@ -59,8 +61,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
 
 
 async def die(request: web.Request) -> web.Response:
-    os.kill(os.getpid(), signal.SIGKILL)
-    return web.Response()
+    os._exit(137)
 
 
 async def make() -> web.Application:
@@ -68,7 +69,7 @@ async def make() -> web.Application:
     app = web.Application(middlewares=[counting], client_max_size=1 << 30)
     app.router.add_route("*", "/echo", echo)
     app.router.add_get("/ws", socket)
-    app.router.add_get("/die", die)
+    app.router.add_post("/die", die)
     app.router.add_route("*", "/{path:.*}", show)
     return app
 

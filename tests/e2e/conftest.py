@@ -1,41 +1,36 @@
-"""One cluster per way of talking to its API, shared by the end-to-end tests."""
+"""The same tests in every home: the embedded cluster in both ways of talking to its API, and Kubernetes."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from swell.local.images import Images
-from swell.local.launch import RunningCluster, launch
-from swell.testing.home import Home, Objects
+from swell.local.launch import launch
+from swell.testing.home import Home, Objects, embedded
 
 APP = Path(__file__).with_name("app.py")
 
 
-@pytest.fixture(scope="session", params=["store", "rest"])
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningCluster]:
-    """The embedded cluster; with "rest" its programs use the HTTPS API, as they would on Kubernetes."""
-    state = tmp_path_factory.mktemp(f"state-{request.param}")
-    cluster = launch(state, via_rest=request.param == "rest")
-    Images(state).add("e2e-app", command=f"{sys.executable} {APP}")
-    try:
-        yield cluster
-    finally:
-        code = cluster.stop()
-    assert code == 0, f"swell up ended with {code}"
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "home" in metafunc.fixturenames:
+        # With "rest" the embedded programs use the HTTPS API, as they do on Kubernetes.
+        homes = ["kubernetes"] if metafunc.config.getoption("--home") == "kubernetes" else ["store", "rest"]
+        metafunc.parametrize("home", homes, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
-def home(running: RunningCluster) -> Home:
-    config = running.config
-    return Home(
-        gateway=f"127.0.0.1:{config.gateway_port}",
-        domain=f"localhost:{config.gateway_port}",
-        kubeconfig=config.kubeconfig,
-    )
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    if request.param == "kubernetes":
+        yield request.getfixturevalue("kubernetes")
+        return
+    cluster = launch(tmp_path_factory.mktemp(f"state-{request.param}"), via_rest=request.param == "rest")
+    try:
+        yield embedded(cluster, APP)
+    finally:
+        code = cluster.stop()
+    assert code == 0, f"swell up ended with {code}"
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def swell(home: Home) -> Swell:
 async def test_apply_get_logs_watch_and_delete(swell: Swell, home: Home, objects: Objects, tmp_path: Path) -> None:
     name = unique("cli")
     file = tmp_path / "service.yaml"
-    file.write_text(yaml.safe_dump(objects.service(name, image="hello", annotations={"min-scale": "1"})))
+    file.write_text(yaml.safe_dump(objects.service(name, image=home.images.hello, annotations={"min-scale": "1"})))
 
     applied = await asyncio.to_thread(swell.ok, "apply", "-f", str(file), "--wait")
     assert f"service.serving.knative.dev/{name} created\n" in applied
@@ -71,10 +71,10 @@ async def test_apply_get_logs_watch_and_delete(swell: Swell, home: Home, objects
 
 async def test_a_change_is_applied_and_a_field_that_is_left_out_is_removed(swell: Swell, objects: Objects) -> None:
     name = unique("cli")
-    first = objects.service(name, image="hello", env={"TARGET": "one"}, timeoutSeconds=20)
+    first = objects.service(name, image=objects.home.images.hello, env={"TARGET": "one"}, timeoutSeconds=20)
     objects.made.append(name)
     swell.ok("apply", "-f", "-", "--wait", stdin=yaml.safe_dump(first))
-    second = objects.service(name, image="hello", env={"TARGET": "two"})
+    second = objects.service(name, image=objects.home.images.hello, env={"TARGET": "two"})
     assert "configured" in await asyncio.to_thread(swell.ok, "apply", "-f", "-", "--wait", stdin=yaml.safe_dump(second))
     await objects.until_answer(name, lambda answer: answer.text == "Hello two!\n")
     spec = json.loads(swell.ok("get", "ksvc", name, "-o", "json"))["spec"]["template"]["spec"]

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-from pathlib import Path
 
 from swell.api.kinds import SERVICE
-from swell.local.images import Images
-from swell.local.launch import RunningCluster
 from swell.testing.home import Objects, condition, pod_is_ready, unique
 
 
@@ -20,10 +14,12 @@ def _container(pod: dict[str, object], name: str = "user-container") -> dict[str
 
 
 async def test_an_unknown_image_names_the_command_and_heals_when_it_is_added(
-    running: RunningCluster, objects: Objects
+    objects: Objects,
 ) -> None:
     name = unique("noimage")
-    await objects.apply(objects.service(name, image=name))
+    images = objects.home.images
+    image = images.named(name)
+    await objects.apply(objects.service(name, image=image))
 
     def waits(pods: list[dict[str, object]]) -> bool:
         return any(
@@ -33,20 +29,19 @@ async def test_an_unknown_image_names_the_command_and_heals_when_it_is_added(
         )
 
     pod = (await objects.until_pods(name, waits))[0]
-    assert "swell image add" in _container(pod)["state"]["waiting"]["message"]  # type: ignore[index]
-    service = await objects.until(SERVICE, name, lambda s: "swell image add" in condition(s).get("message", ""))
+    assert images.complaint in _container(pod)["state"]["waiting"]["message"]  # type: ignore[index]
+    service = await objects.until(SERVICE, name, lambda s: images.complaint in condition(s).get("message", ""))
     assert condition(service)["status"] != "True"
 
-    app = Path(__file__).with_name("app.py")
-    Images(Path(running.config.state)).add(name, command=f"{sys.executable} {app}")
+    images.provide(image)
     await objects.ready(name)
     assert (await objects.get(name)).status == 200
 
 
-async def test_an_app_that_exits_shows_its_exit_code_and_crash_loop(objects: Objects, running: RunningCluster) -> None:
+async def test_an_app_that_exits_shows_its_exit_code_and_crash_loop(objects: Objects) -> None:
     name = unique("exits")
-    Images(Path(running.config.state)).add(name, command="sh -c 'echo no database; exit 3'")
-    await objects.apply(objects.service(name, image=name))
+    command = ("python3", "-c", "print('no database'); raise SystemExit(3)")
+    await objects.apply(objects.service(name, command=command))
 
     def loops(pods: list[dict[str, object]]) -> bool:
         return any(
@@ -71,14 +66,14 @@ async def test_an_app_that_listens_late_is_waited_for(objects: Objects) -> None:
 
 
 async def test_an_app_that_never_listens_is_answered_for_within_its_timeout(
-    objects: Objects, running: RunningCluster
+    objects: Objects,
 ) -> None:
     name = unique("deaf")
     await objects.deploy(objects.service(name, annotations={"window": "6s"}, timeoutSeconds=4))
     await objects.gone(name)
-    # The image loses its ears after the revision was ready: a cold start that cannot succeed.
-    broken = objects.service(name, image=f"{name}-deaf", annotations={"window": "6s"}, timeoutSeconds=4)
-    Images(Path(running.config.state)).add(f"{name}-deaf", command="sleep 1000")
+    # The next revision has no ears: a cold start that cannot succeed.
+    deaf = ("python3", "-c", "import time; time.sleep(1000)")
+    broken = objects.service(name, command=deaf, annotations={"window": "6s"}, timeoutSeconds=4)
     await objects.apply(broken)
     assert (await objects.get(name)).json()["revision"] == f"{name}-00001", "traffic stays with what works"
     await objects.kube.delete(SERVICE, objects.home.namespace, name)
@@ -88,20 +83,19 @@ async def test_an_app_that_never_listens_is_answered_for_within_its_timeout(
 async def test_a_killed_app_is_restarted_and_answers_again(objects: Objects) -> None:
     name = unique("kill")
     await objects.deploy(objects.service(name, annotations={"min-scale": "1"}))
-    first = (await objects.get(name)).json()["pid"]
-    os.kill(first, signal.SIGKILL)
+    first = (await objects.get(name)).json()["instance"]
+    await objects.request("POST", name, "/die")
     await objects.until_pods(
         name, lambda pods: any(_container(pod).get("restartCount") == 1 and pod_is_ready(pod) for pod in pods)
     )
     second = await objects.get(name)
     assert second.status == 200
-    assert second.json()["pid"] != first
+    assert second.json()["instance"] != first
 
 
 async def test_requests_not_yet_handed_over_survive_the_death_of_the_app(objects: Objects) -> None:
     name = unique("survive")
     await objects.deploy(objects.service(name, annotations={"min-scale": "1"}))
-    pid = (await objects.get(name)).json()["pid"]
-    os.kill(pid, signal.SIGKILL)
+    await objects.request("POST", name, "/die")
     answers = await asyncio.gather(*(objects.get(name) for _ in range(10)))
     assert {answer.status for answer in answers} == {200}

@@ -17,17 +17,19 @@ from swell.testing.home import Home, Objects, have_kubectl, unique
 pytestmark = pytest.mark.skipif(not have_kubectl(), reason="kubectl is not on this machine")
 
 
-def _manifest(name: str, target: str = "World", **metadata: str) -> str:
+def _manifest(home: Home, name: str, target: str = "World") -> str:
     service = yaml.safe_load((sample("hello") / "service.yaml").read_text())
     service["metadata"] = {"name": name}
-    service["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"] = target
+    container = service["spec"]["template"]["spec"]["containers"][0]
+    container["image"] = home.images.hello
+    container["env"][0]["value"] = target
     return yaml.safe_dump(service)
 
 
 async def test_apply_wait_get_logs_change_delete(home: Home, objects: Objects) -> None:
     name = unique("hand")
     kubectl = home.kubectl
-    assert kubectl("apply", "-f", "-", stdin=_manifest(name)) == f"service.serving.knative.dev/{name} created\n"
+    assert kubectl("apply", "-f", "-", stdin=_manifest(home, name)) == f"service.serving.knative.dev/{name} created\n"
     kubectl("wait", "--for=condition=Ready", f"ksvc/{name}", "--timeout=60s")
     assert (await objects.get(name)).text == "Hello World!\n"
 
@@ -49,14 +51,14 @@ async def test_apply_wait_get_logs_change_delete(home: Home, objects: Objects) -
     assert f"pod/{name}-00001-deployment-" in kubectl("get", "all")
     assert "hello: listening" in kubectl("logs", "-l", f"serving.knative.dev/service={name}", "-c", "user-container")
 
-    changed = kubectl("apply", "-f", "-", stdin=_manifest(name, "Swell"))
+    changed = kubectl("apply", "-f", "-", stdin=_manifest(home, name, "Swell"))
     assert changed == f"service.serving.knative.dev/{name} configured\n"
     kubectl("wait", "--for=jsonpath={.status.latestReadyRevisionName}=" + f"{name}-00002", f"ksvc/{name}")
     kubectl("wait", "--for=condition=Ready", f"ksvc/{name}", "--timeout=60s")
     await objects.until_answer(name, lambda answer: answer.text == "Hello Swell!\n")
     # The list of containers has defaults by now, and kubectl compares lists of custom resources as a whole: it
     # sends a patch each time, of which nothing comes.
-    kubectl("apply", "-f", "-", stdin=_manifest(name, "Swell"))
+    kubectl("apply", "-f", "-", stdin=_manifest(home, name, "Swell"))
     assert kubectl("get", "ksvc", name, "-o", "jsonpath={.metadata.generation}") == "2"
 
     kubectl("delete", "ksvc", name)
@@ -98,7 +100,7 @@ async def _lines_until(stdout: asyncio.StreamReader, word: str) -> list[str]:
 
 def test_a_manifest_that_is_not_valid_names_the_field_and_creates_nothing(home: Home) -> None:
     name = unique("bad")
-    service = yaml.safe_load(_manifest(name))
+    service = yaml.safe_load(_manifest(home, name))
     service["spec"]["template"]["spec"]["containerConcurrency"] = -1
     told = home.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(service), check=False)
     assert "expected 0 <= -1 <= 1000: spec.template.spec.containerConcurrency" in told
@@ -106,7 +108,7 @@ def test_a_manifest_that_is_not_valid_names_the_field_and_creates_nothing(home: 
 
 
 def test_a_misspelt_field_is_named(home: Home) -> None:
-    service = yaml.safe_load(_manifest(unique("typo")))
+    service = yaml.safe_load(_manifest(home, unique("typo")))
     service["spec"]["template"]["spec"]["containers"][0]["imagee"] = "x"
     told = home.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(service), check=False)
     assert 'unknown field "spec.template.spec.containers[0].imagee"' in told

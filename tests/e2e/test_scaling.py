@@ -59,7 +59,7 @@ async def test_min_and_max_scale_bound_the_replicas(objects: Objects) -> None:
     later = [asyncio.create_task(objects.get(name, "/?sleep_ms=100")) for _ in range(20)]
     answers = await asyncio.gather(*requests, *later)
     assert {answer.status for answer in answers} == {200}
-    assert len({answer.json()["pid"] for answer in answers}) == 3
+    assert len({answer.json()["instance"] for answer in answers}) == 3
     assert len(await objects.pods(name)) == 3
 
 
@@ -82,7 +82,7 @@ async def test_container_concurrency_is_never_exceeded_from_zero(objects: Object
 async def test_twenty_services_cold_at_the_same_moment_all_answer(objects: Objects) -> None:
     names = [unique("cold") for _ in range(20)]
     for name in names:
-        await objects.apply(objects.service(name, image="hello", annotations=QUICK))
+        await objects.apply(objects.service(name, image=objects.home.images.hello, annotations=QUICK))
     await asyncio.gather(*(objects.ready(name) for name in names))
     await asyncio.gather(*(objects.gone(name) for name in names))
 

@@ -77,7 +77,7 @@ async def test_the_app_sees_the_callers_host_path_and_headers(objects: Objects) 
     assert seen["path"] == "/a/b?c=d"
     assert seen["host"] == objects.home.host(name)
     assert seen["headers"]["x-mine"] == "yes"
-    assert "127.0.0.1" in seen["headers"]["x-forwarded-for"]
+    assert objects.home.caller in seen["headers"]["x-forwarded-for"]
     assert seen["headers"]["k-proxy-request"] == "activator"
 
 

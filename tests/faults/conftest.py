@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
-from swell.testing.home import Home
+from swell.testing.home import Home, embedded
 
 APP = Path(__file__).parent.parent / "e2e" / "app.py"
 
@@ -18,12 +16,10 @@ APP = Path(__file__).parent.parent / "e2e" / "app.py"
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[RunningCluster]:
     running = launch(tmp_path)
-    Images(tmp_path).add("e2e-app", command=f"{sys.executable} {APP}")
     yield running
     assert running.stop() == 0
 
 
 @pytest.fixture
 def home(cluster: RunningCluster) -> Home:
-    port = cluster.config.gateway_port
-    return Home(f"127.0.0.1:{port}", f"localhost:{port}", cluster.config.kubeconfig)
+    return embedded(cluster, APP)

@@ -16,7 +16,7 @@ import aiohttp
 from swell.api.kinds import SERVICE
 from swell.kube.errors import KubeError
 from swell.local.launch import RunningCluster, launch
-from swell.testing.home import Home, Objects, pod_is_ready, unique
+from swell.testing.home import Home, Objects, embedded, pod_is_ready, unique
 from swell.testing.processes import children, command_line, family, program
 
 QUICK = {"window": "6s"}
@@ -126,7 +126,7 @@ async def test_a_killed_queue_proxy_is_restarted(cluster: RunningCluster, home: 
 async def test_after_a_kill_of_everything_the_same_state_serves_again(tmp_path: Path) -> None:
     first = launch(tmp_path)
     name = unique("all")
-    home = _home(first)
+    home = embedded(first)
     async with home.client() as objects:
         await objects.deploy(objects.service(name, image="hello", annotations={"min-scale": "1"}))
         assert (await objects.get(name)).status == 200
@@ -137,7 +137,7 @@ async def test_after_a_kill_of_everything_the_same_state_serves_again(tmp_path: 
 
     second = launch(tmp_path, port=first.config.gateway_port)
     try:
-        async with _home(second).client() as objects:
+        async with embedded(second).client() as objects:
             await objects.ready(name)
             assert (await objects.get(name)).text == "Hello World!\n"
     finally:
@@ -147,7 +147,7 @@ async def test_after_a_kill_of_everything_the_same_state_serves_again(tmp_path: 
 async def test_a_stop_lets_requests_finish_and_leaves_no_process(tmp_path: Path) -> None:
     running = launch(tmp_path)
     name = unique("drain")
-    async with _home(running).client() as objects:
+    async with embedded(running).client() as objects:
         await objects.deploy(objects.service(name, image="hello", annotations={"min-scale": "1"}))
         slow = asyncio.create_task(objects.get(name, "/?sleep_ms=2000"))
         async with asyncio.timeout(10):
@@ -169,12 +169,12 @@ async def _in_flight(running: RunningCluster) -> bool:
 async def test_what_was_deployed_is_there_after_a_restart(tmp_path: Path) -> None:
     name = unique("kept")
     first = launch(tmp_path)
-    async with _home(first).client() as objects:
+    async with embedded(first).client() as objects:
         await objects.deploy(objects.service(name, image="hello", annotations=QUICK))
     assert await asyncio.to_thread(first.stop) == 0
     second = launch(tmp_path)
     try:
-        async with _home(second).client() as objects:
+        async with embedded(second).client() as objects:
             answer = await objects.get(name)
             assert answer.text == "Hello World!\n"
     finally:
@@ -191,8 +191,3 @@ def test_a_second_start_on_the_same_state_says_so(cluster: RunningCluster) -> No
     assert again.returncode == 1
     assert f"already runs on {cluster.config.state}" in again.stderr
     assert str(cluster.config.gateway_port) in again.stderr
-
-
-def _home(running: RunningCluster) -> Home:
-    port = running.config.gateway_port
-    return Home(f"127.0.0.1:{port}", f"localhost:{port}", running.config.kubeconfig)
