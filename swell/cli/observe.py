@@ -1,26 +1,34 @@
-"""Sample a Service for the live view: informers for objects, the autoscaler's last numbers over HTTP."""
+"""Sample a Service for the live view: informers for objects, and the autoscaler's last numbers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 
-from swell.api.kinds import POD, POD_AUTOSCALER, SERVICE
+from swell.api.kinds import LEASE, POD, POD_AUTOSCALER, SERVICE
 from swell.api.labels import SERVICE as SERVICE_LABEL
 from swell.api.meta import Obj
 from swell.cli.live import Sample
 from swell.kube.client import KubeClient
+from swell.kube.errors import KubeError
 from swell.kube.informer import Informer
+from swell.kube.rest import RestClient
 from swell.local import cluster
 from swell.runtime.clock import Clock, SystemClock
 from swell.runtime.errors import SwellError
 
-NUMBERS_TIMEOUT_S = 1.0
+NUMBERS_TIMEOUT_S: Final = 1.0
+LEASE_NAME: Final = "swell-autoscaler"
+AUTOSCALER_PORT: Final = 8080
+
+Decisions = dict[str, dict[str, Any]]
+# The last numbers by namespace/name; empty while no autoscaler answers: the objects are still worth showing.
+Numbers = Callable[[], Awaitable[Decisions]]
 
 
 class NoService(SwellError):
@@ -35,15 +43,13 @@ class Observer:
         namespace: str,
         name: str,
         informers: tuple[Informer, Informer, Informer],
-        session: aiohttp.ClientSession,
-        autoscaler_url: str | None,
+        numbers: Numbers,
         clock: Clock,
     ) -> None:
         self._namespace = namespace
         self._name = name
         self._services, self._autoscalers, self._pods = informers
-        self._session = session
-        self._autoscaler_url = autoscaler_url
+        self._numbers = numbers
         self._clock = clock
         self._started_s = clock.now()
         self._changed = asyncio.Event()
@@ -86,20 +92,41 @@ class Observer:
             condition=_describe(service),
         )
 
-    async def _numbers(self) -> dict[str, dict[str, Any]]:
-        if self._autoscaler_url is None:
-            return {}
+
+def direct(url: str) -> Numbers:
+    """The numbers of an autoscaler that answers there, as the embedded cluster's does."""
+
+    async def numbers() -> Decisions:
         timeout = aiohttp.ClientTimeout(total=NUMBERS_TIMEOUT_S)
         try:
-            async with self._session.get(f"{self._autoscaler_url}/decisions", timeout=timeout) as answer:
-                found: dict[str, dict[str, Any]] = await answer.json()
+            async with aiohttp.ClientSession() as session, session.get(f"{url}/decisions", timeout=timeout) as answer:
+                found: Decisions = await answer.json()
                 return found
         except (aiohttp.ClientError, TimeoutError):
-            return {}  # the autoscaler is restarting: the objects are still worth showing
+            return {}
+
+    return numbers
+
+
+def of_leader(client: RestClient, system_namespace: str) -> Numbers:
+    """The numbers of the autoscaler that leads in a cluster, through its API server."""
+
+    async def numbers() -> Decisions:
+        try:
+            lease = await client.get(LEASE, system_namespace, LEASE_NAME)
+            leader = (lease.get("spec") or {}).get("holderIdentity")
+            if not leader:
+                return {}
+            found: Decisions = await client.through_pod(system_namespace, leader, AUTOSCALER_PORT, "/decisions")
+            return found
+        except KubeError:
+            return {}
+
+    return numbers
 
 
 @asynccontextmanager
-async def observe(client: KubeClient, namespace: str, name: str, autoscaler_url: str | None) -> AsyncIterator[Observer]:
+async def observe(client: KubeClient, namespace: str, name: str, numbers: Numbers) -> AsyncIterator[Observer]:
     """An observer with its informers synced; `NoService` if there is nothing to follow."""
     clock = SystemClock()
     mine = f"{SERVICE_LABEL}={name}"
@@ -108,15 +135,14 @@ async def observe(client: KubeClient, namespace: str, name: str, autoscaler_url:
         Informer(client, POD_AUTOSCALER, namespace=namespace, label_selector=mine, clock=clock),
         Informer(client, POD, namespace=namespace, label_selector=mine, clock=clock),
     )
-    async with aiohttp.ClientSession() as session:
-        try:
-            await asyncio.gather(*(informer.start() for informer in informers))
-            observer = Observer(namespace, name, informers, session, autoscaler_url, clock)
-            if observer.service is None:
-                raise NoService(f"there is no Service {namespace}/{name}; `swell get ksvc -A` lists those there are")
-            yield observer
-        finally:
-            await asyncio.gather(*(informer.close() for informer in informers))
+    try:
+        await asyncio.gather(*(informer.start() for informer in informers))
+        observer = Observer(namespace, name, informers, numbers, clock)
+        if observer.service is None:
+            raise NoService(f"there is no Service {namespace}/{name}; `swell get ksvc -A` lists those there are")
+        yield observer
+    finally:
+        await asyncio.gather(*(informer.close() for informer in informers))
 
 
 def autoscaler_of(kubeconfig: Path) -> str | None:

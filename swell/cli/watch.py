@@ -10,20 +10,24 @@ from rich.live import Live
 
 from swell.cli.context import connect, find_kubeconfig
 from swell.cli.live import Sample, View
-from swell.cli.observe import NoService, Observer, autoscaler_of, observe
+from swell.cli.observe import NoService, Observer, autoscaler_of, direct, observe, of_leader
 
+SYSTEM_NAMESPACE = "swell-system"
 PERIOD_S = 0.5
 
 
 async def watch(name: str, namespace: str, kubeconfig: str | None, seconds: float | None) -> int:
     """Show the Service until Ctrl-C, or for `seconds`; returns the exit code."""
-    autoscaler = autoscaler_of(find_kubeconfig(kubeconfig, os.environ))
-    async with connect(kubeconfig) as client, observe(client, namespace, name, autoscaler) as observer:
-        try:
-            async with asyncio.timeout(seconds):
-                await follow(observer, View(f"{namespace}/{name}"), Console())
-        except TimeoutError:
-            pass  # that long was asked for
+    embedded = autoscaler_of(find_kubeconfig(kubeconfig, os.environ))
+    system_namespace = os.environ.get("SYSTEM_NAMESPACE") or SYSTEM_NAMESPACE
+    async with connect(kubeconfig) as client:
+        numbers = direct(embedded) if embedded else of_leader(client, system_namespace)
+        async with observe(client, namespace, name, numbers) as observer:
+            try:
+                async with asyncio.timeout(seconds):
+                    await follow(observer, View(f"{namespace}/{name}"), Console())
+            except TimeoutError:
+                pass  # that long was asked for
     return 0
 
 

@@ -28,6 +28,7 @@ _CONTENT_TYPES: Final[dict[PatchType, str]] = {
     "json": "application/json-patch+json",
     "strategic": "application/strategic-merge-patch+json",
 }
+_APPLY: Final = "application/apply-patch+yaml"
 _TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
 _DISCOVERY: Final = (
     "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,"
@@ -114,6 +115,22 @@ class RestClient:
         written: Obj = await self._http.call("PATCH", path, body=patch, content_type=_CONTENT_TYPES[patch_type])
         return written
 
+    async def apply(self, kind: Kind, obj: Obj, *, manager: str, dry_run: bool = False) -> Obj:
+        """Server-side apply: make the object if it is not there, else give it these fields, whoever set them before.
+
+        Fields that `manager` applied earlier and leaves out now are removed. `dry_run` writes nothing.
+        """
+        meta = obj["metadata"]
+        query = {"fieldManager": manager, "force": "true", **({"dryRun": "All"} if dry_run else {})}
+        written: Obj = await self._http.call(
+            "PATCH",
+            _path(kind, meta.get("namespace"), meta["name"]),
+            query=query,
+            body=_identified(kind, obj),
+            content_type=_APPLY,
+        )
+        return written
+
     async def delete(
         self,
         kind: Kind,
@@ -154,6 +171,10 @@ class RestClient:
         async with self._http.stream("GET", _path(POD, namespace, pod, "log"), query=wanted, accept="*/*") as response:
             async for chunk in response.content.iter_any():
                 yield chunk
+
+    async def through_pod(self, namespace: str, pod: str, port: int, path: str) -> Any:
+        """What a pod answers to GET `path` on `port`, decoded from JSON; the API server asks it."""
+        return await self._http.call("GET", _path(POD, namespace, f"{pod}:{port}", "proxy") + path)
 
     async def discover(self) -> Discovery:
         """The kinds that the cluster serves; asked for once."""
