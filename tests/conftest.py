@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from asyncio import AbstractEventLoop
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
+
+if TYPE_CHECKING:
+    from swell.testing.kubernetes import Installed
+    from swell.testing.node.node import Node
 
 
 def pytest_asyncio_loop_factories(config: object, item: object) -> Mapping[str, Callable[[], AbstractEventLoop]]:
@@ -21,3 +28,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where tests/e2e runs; kubernetes: a node made for it, or the cluster of SWELL_TEST_KUBECONFIG",
     )
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A Kubernetes node of our own, with the tests in its network; skips where there can be none, e.g. without root."""
+    from swell.testing.kubernetes import KUBECONFIG
+    from swell.testing.node import binaries
+    from swell.testing.node.errors import MissingPrograms
+    from swell.testing.node.node import Node
+
+    if os.environ.get(KUBECONFIG):
+        pytest.skip(f"{KUBECONFIG} names a cluster; this needs a node of its own")
+    try:
+        binaries.provide_kubectl()
+        node = Node.start(tmp_path_factory.mktemp("node"))
+    except MissingPrograms as error:
+        pytest.skip(str(error))
+    try:
+        with node.enter():
+            yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def kubernetes_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    """Swell on that node, or on the cluster of SWELL_TEST_KUBECONFIG."""
+    from swell.testing.kubernetes import KUBECONFIG, install_on, installed_elsewhere
+
+    if kubeconfig := os.environ.get(KUBECONFIG):
+        with installed_elsewhere(Path(kubeconfig)) as cluster:
+            yield cluster
+    else:
+        yield install_on(request.getfixturevalue("node"), tmp_path_factory.mktemp("images"))

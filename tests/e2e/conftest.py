@@ -23,7 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     if request.param == "kubernetes":
-        yield request.getfixturevalue("kubernetes")
+        yield request.getfixturevalue("kubernetes_cluster").home
         return
     cluster = launch(tmp_path_factory.mktemp(f"state-{request.param}"), via_rest=request.param == "rest")
     try:
