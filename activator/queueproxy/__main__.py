@@ -4,7 +4,13 @@ Importing this loads all that a queue-proxy needs and starts nothing, so that a 
 once and fork a queue-proxy for each pod.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import gc
+
+# What imports make stays: to look for garbage among it would take 5 ms of each cold start.
+gc.disable()
 
 import os
 import sys
@@ -17,6 +23,9 @@ from swell.runtime.clock import SystemClock
 from swell.runtime.errors import SwellError
 from swell.runtime.limits import raise_open_files
 from swell.runtime.shutdown import signals
+
+gc.freeze()
+gc.enable()
 
 
 def main() -> int:

@@ -1,6 +1,8 @@
 """The smallest useful app: it greets, and can be asked to take its time (`/?sleep_ms=200`)."""
 
 import os
+import signal
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +31,8 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
+    # The first process of a container is not ended by signals that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     port = int(os.environ.get("PORT", "8080"))
     print(f"hello: listening on port {port}", flush=True)
     Server(("127.0.0.1", port), Hello).serve_forever()

@@ -59,10 +59,13 @@ async def in_cluster(clock: Clock, environ: Mapping[str, str] = os.environ, fold
 
 async def from_kubeconfig(path: str) -> Access:
     """The cluster of the current context in the kubeconfig `path`. Raises `NoAccess`."""
-    import yaml
-    from kubernetes_asyncio.client import Configuration
-    from kubernetes_asyncio.client.rest import RESTClientObject
-    from kubernetes_asyncio.config import ConfigException, load_kube_config
+    try:
+        import yaml
+        from kubernetes_asyncio.client import Configuration
+        from kubernetes_asyncio.client.rest import RESTClientObject
+        from kubernetes_asyncio.config import ConfigException, load_kube_config
+    except ImportError as exc:  # our image for clusters does without
+        raise NoAccess(f"kubeconfigs cannot be read here ({exc}): install the package swell") from exc
 
     _require_file(path)
     configuration = Configuration()
