@@ -104,6 +104,7 @@ def _cluster(config: DeploymentConfig, system_namespace: str) -> list[Obj]:
         _value("SYSTEM_NAMESPACE", system_namespace),
         _value("ROOT_CA", config.queue_sidecar_rootca),
         _value("SWELL_ANNOUNCE_TO", ",".join(config.announce_to)),
+        _value("SWELL_DRAIN_QUIET_S", f"{config.drain_quiet_s:g}"),
     ]
 
 

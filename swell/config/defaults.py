@@ -11,7 +11,7 @@ from swell.api.settings import Defaults
 from swell.config.reading import Reader
 
 NAME: Final = "config-defaults"
-AUTOMOUNT_TOKEN: Final = "swell.dev/automount-service-account-token"
+AUTOMOUNT_TOKEN: Final = "swell.automount-service-account-token"
 RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
 
 

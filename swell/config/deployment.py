@@ -1,4 +1,4 @@
-"""ConfigMap config-deployment (spec api 2.2), and our own key for where pods announce themselves."""
+"""ConfigMap config-deployment (spec api 2.2), and our own keys: where pods announce themselves, how long they drain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from swell.api.numbers import is_quantity
 from swell.config.reading import Reader
 
 NAME: Final = "config-deployment"
-ANNOUNCE_TO: Final = "swell.dev/announce-to"
+ANNOUNCE_TO: Final = "swell.announce-to"
+DRAIN_QUIET: Final = "swell.drain-quiet-period"
 AFFINITIES: Final = ("prefer-spread-revision-over-nodes", "none")
 RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
 
@@ -23,6 +24,8 @@ class DeploymentConfig:
     """How a revision's pods are made. `_s` are seconds.
 
     `announce_to` are the activators' admin addresses, as host:port, that a pod tells when it can serve.
+    A pod that is to go serves on until no request has come for `drain_quiet_s`. Only front doors send it any, and they
+    see it go when Kubernetes does: this need not outlast load balancers, as the reference's 30 s do.
     """
 
     queue_sidecar_image: str = "swell.local/queue-proxy"
@@ -36,6 +39,7 @@ class DeploymentConfig:
     default_affinity_type: str = AFFINITIES[0]
     pod_is_always_schedulable: bool = False
     announce_to: tuple[str, ...] = ("activator.swell-system.svc.cluster.local:9090",)
+    drain_quiet_s: float = 5.0
 
 
 def parse(data: Mapping[str, str]) -> DeploymentConfig:
@@ -54,9 +58,11 @@ def parse(data: Mapping[str, str]) -> DeploymentConfig:
         default_affinity_type=reader.choice("default-affinity-type", stock.default_affinity_type, AFFINITIES),
         pod_is_always_schedulable=reader.flag("pod-is-always-schedulable", False),
         announce_to=_words(reader, ANNOUNCE_TO, stock.announce_to),
+        drain_quiet_s=reader.duration_s(DRAIN_QUIET, stock.drain_quiet_s),
     )
     reader.check(bool(config.queue_sidecar_image), "queue-sidecar-image", "the name of an image")
     reader.check(config.digest_resolution_timeout_s > 0, "digest-resolution-timeout", "more than 0s")
+    reader.check(config.drain_quiet_s >= 0, DRAIN_QUIET, "0s or more")
     for address in config.announce_to:
         _check_address(reader, address)
     return config

@@ -11,7 +11,7 @@ from swell.api.naming_template import TemplateError, render
 from swell.config.reading import Reader
 
 NAME: Final = "config-network"
-EXTERNAL_PORT: Final = "swell.dev/external-port"
+EXTERNAL_PORT: Final = "swell.external-port"
 DOMAIN_TEMPLATE: Final = "{{.Name}}.{{.Namespace}}.{{.Domain}}"
 TAG_TEMPLATE: Final = "{{.Tag}}-{{.Name}}"
 MESH_MODES: Final = ("auto", "enabled", "disabled")

@@ -44,7 +44,12 @@ def wanted_config_maps(config: ClusterConfig) -> tuple[Wanted, ...]:
         # of a pod's end before it goes, so the grace need not cover that.
         Wanted(autoscaler.NAME, {"scale-to-zero-grace-period": "1s"}),
         Wanted(defaults.NAME),
-        Wanted(deployment.NAME, owned={deployment.ANNOUNCE_TO: f"{LOOPBACK}:{config.admin_port}"}),
+        # The one front door hears of a pod that leaves within milliseconds.
+        Wanted(
+            deployment.NAME,
+            {deployment.DRAIN_QUIET: "1s"},
+            owned={deployment.ANNOUNCE_TO: f"{LOOPBACK}:{config.admin_port}"},
+        ),
         Wanted(domain.NAME, {"localhost": ""}),
         Wanted(features.NAME),
         Wanted(gc.NAME),

@@ -43,8 +43,8 @@ def test_an_empty_map_gives_the_stock_values(module: Any, stock: object) -> None
         (deployment, "digest-resolution-timeout", "0s", "more than 0s"),
         (deployment, "queue-sidecar-memory-limit", "x", "a quantity"),
         (deployment, "default-affinity-type", "close", "prefer-spread-revision-over-nodes, none"),
-        (deployment, "swell.dev/announce-to", "nowhere", "host:port"),
-        (deployment, "swell.dev/announce-to", "h:0", "host:port"),
+        (deployment, "swell.announce-to", "nowhere", "host:port"),
+        (deployment, "swell.announce-to", "h:0", "host:port"),
         (network, "domain-template", "{{.Name}}/{{.Domain}}", "a host name without port and path"),
         (network, "domain-template", "{{.Nope}}", "the fields .Name"),
         (network, "tag-template", "{{.Namespace}}", "the fields .Name, .Tag"),
@@ -52,7 +52,7 @@ def test_an_empty_map_gives_the_stock_values(module: Any, stock: object) -> None
         (network, "rollout-duration", "-1", "0 or more (seconds)"),
         (network, "default-external-scheme", "ftp", "http, https"),
         (network, "mesh-compatibility-mode", "maybe", "auto, enabled, disabled"),
-        (network, "swell.dev/external-port", "70000", "1 to 65535"),
+        (network, "swell.external-port", "70000", "1 to 65535"),
         (domain, "not a domain", "", "a domain such as example.com"),
         (domain, "example.com", "selector: [", "YAML"),
         (domain, "example.com", "selector: {a: 1}", "a map of strings"),
@@ -76,7 +76,7 @@ def test_defaults_of_revisions() -> None:
             "revision-cpu-request": "50m",
             "enable-service-links": "Default",
             "container-name-template": "{{.Name}}",
-            "swell.dev/automount-service-account-token": "false",
+            "swell.automount-service-account-token": "false",
         }
     )
     assert not found.automount_token
@@ -154,7 +154,7 @@ def test_deployment_settings() -> None:
             "progress-deadline": "2m",
             "queue-sidecar-cpu-request": "",
             "queue-sidecar-memory-limit": "64Mi",
-            "swell.dev/announce-to": "10.0.0.1:9090,[::1]:9090",
+            "swell.announce-to": "10.0.0.1:9090,[::1]:9090",
         }
     )
     assert found.registries_skipping_tag_resolving == {"dev.local", "my.registry"}

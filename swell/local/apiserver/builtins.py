@@ -16,9 +16,6 @@ from swell.local.apiserver.resource import Resource, ScalePaths
 from swell.local.apiserver.schema import Schema
 from swell.local.apiserver.selection import FieldPath
 
-SELF_SUBJECT_ACCESS_REVIEW: Final = Kind(
-    "authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", namespaced=False
-)
 SELF_SUBJECT_REVIEW: Final = Kind(
     "authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", namespaced=False
 )
@@ -81,8 +78,8 @@ ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
         "name_faults": dns1035_faults,
     },
     kinds.ENDPOINTS: {"short_names": ("ep",), "singular": "endpoints"},
-    kinds.CONFIG_MAP: {"short_names": ("cm",)},
-    kinds.SECRET: {"fields": {"type": ("type",)}, "defaults": defaults.secret},
+    kinds.CONFIG_MAP: {"short_names": ("cm",), "check": checks.key_faults},
+    kinds.SECRET: {"fields": {"type": ("type",)}, "defaults": defaults.secret, "check": checks.key_faults},
     kinds.SERVICE_ACCOUNT: {"short_names": ("sa",)},
     kinds.EVENT: {"short_names": ("ev",), "fields": _EVENT_FIELDS},
     kinds.DEPLOYMENT: {
@@ -117,12 +114,12 @@ ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
         "derive_status": definition_status,
         "counts_generations": True,
     },
-    SELF_SUBJECT_ACCESS_REVIEW: {"verbs": ("create",)},
+    kinds.SELF_SUBJECT_ACCESS_REVIEW: {"verbs": ("create",)},
     SELF_SUBJECT_REVIEW: {"verbs": ("create",)},
 }
 
 # Kinds whose fields are not checked: their shape is looked at where they are used.
-_OPEN_KINDS: Final = frozenset({SELF_SUBJECT_ACCESS_REVIEW, SELF_SUBJECT_REVIEW})
+_OPEN_KINDS: Final = frozenset({kinds.SELF_SUBJECT_ACCESS_REVIEW, SELF_SUBJECT_REVIEW})
 _OPEN: Final = Schema(type="object", open=True)
 
 
@@ -147,7 +144,7 @@ def _schema(kind: Kind, schema_of: Callable[[str], Schema]) -> Callable[[], Sche
 
 def review(kind: Kind, obj: Obj, user: str) -> Obj | None:
     """The answer to an object of a kind that is a question; None for any other kind."""
-    if kind == SELF_SUBJECT_ACCESS_REVIEW:
+    if kind == kinds.SELF_SUBJECT_ACCESS_REVIEW:
         return {**obj, "status": {"allowed": True, "reason": "the token of this cluster allows everything"}}
     if kind == SELF_SUBJECT_REVIEW:
         return {**obj, "status": {"userInfo": {"username": user, "groups": ["system:masters"]}}}

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from swell.api.meta import Obj
 from swell.api.names import dns1123_label_faults
 from swell.local.apiserver.failures import FieldFault
+
+_DATA_KEY: Final = re.compile(r"[-._a-zA-Z0-9]+")
+_DATA_KEY_RULE: Final = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',"
+    "  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
 
 
 def pod_faults(obj: Obj, _: Obj | None) -> list[FieldFault]:
@@ -32,6 +40,16 @@ def workload_faults(obj: Obj, old: Obj | None) -> list[FieldFault]:
         found.append(FieldFault("spec.selector", message))
     found += _container_name_faults(spec["template"].get("spec") or {}, "spec.template.spec")
     return found
+
+
+def key_faults(obj: Obj, old: Obj | None) -> list[FieldFault]:
+    """ConfigMaps and Secrets: what a key may be made of. Keys that are stored already are left alone."""
+    return [
+        FieldFault(f"{field}[{key}]", f"Invalid value: {_quoted(key)}: {_DATA_KEY_RULE}")
+        for field in ("data", "binaryData")
+        for key in obj.get(field) or {}
+        if not _DATA_KEY.fullmatch(key) and key not in ((old or {}).get(field) or {})
+    ]
 
 
 def _container_name_faults(spec: Obj, path: str) -> Iterator[FieldFault]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from swell.api.meta import Obj
 from swell.local.images import COMPOUND, SHELL, Image, ImageError
@@ -19,11 +19,6 @@ from swell.local.kubelet.environment import (
     with_real_ports,
 )
 from swell.local.kubelet.podspec import UNSUPPORTED, PodFacts, is_queue_proxy, port_variable
-
-# On one machine there is one front door, and it hears of a pod that leaves within milliseconds: a queue-proxy
-# need not wait half a minute for load balancers that have not.
-DRAIN_QUIET_S: Final = "1"
-_QUIET: Final = "SWELL_DRAIN_QUIET_S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +50,7 @@ def command_of(
     require_supported(container)
     env = with_real_ports(declared(container, pod, facts, sources), facts.ports, port_variable(container, pod["spec"]))
     if is_queue_proxy(container) or image is None:
-        return Command((), {**inherited, _QUIET: DRAIN_QUIET_S, **env}, "/")
+        return Command((), {**inherited, **env}, "/")
     command = [expand(word, env) for word in container.get("command") or ()]
     args = [expand(word, env) for word in container.get("args") or ()]
     argv = command + args if command else _with_args(image.argv(), args)
