@@ -5,7 +5,6 @@ Knows where a request belongs; how it gets there is the lane's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from activator import answers
@@ -26,19 +25,26 @@ if TYPE_CHECKING:
 
 
 class Health:
-    """Whether this program should get traffic: it is connected to the autoscaler and not on its way out."""
+    """Whether this program should get traffic: it serves, and is not on its way out.
 
-    __slots__ = ("_is_connected", "terminating")
+    The autoscaler is looked for when the program starts, but only then, and not for ever: what has pods is served
+    without it, what has none can wait here as well as anywhere, and no front door at all is worse than either.
+    """
 
-    def __init__(self, is_connected: Callable[[], bool]) -> None:
-        self._is_connected = is_connected
+    __slots__ = ("looking", "serving", "terminating")
+
+    def __init__(self) -> None:
+        self.serving = False
+        self.looking = True
         self.terminating = False
 
     def unready(self) -> str:
-        """Why not, in the reference's words; "" when ready."""
+        """Why not, where it has them in the reference's words; "" when ready."""
         if self.terminating:
             return "received SIGTERM from kubelet"
-        return "" if self._is_connected() else "connection has not yet been established"
+        if not self.serving:
+            return "caches are being filled"
+        return "connection has not yet been established" if self.looking else ""
 
 
 class Activator:

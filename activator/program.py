@@ -18,7 +18,7 @@ from activator.reporting.report import Reporter
 from activator.reporting.stream import Stream
 from activator.revision import read_revision
 from activator.settings import Settings
-from activator.state import describe, prometheus
+from activator.state import describe, metrics
 from swell.api.kinds import POD, REVISION, ROUTE
 from swell.kube.informer import Informer
 from swell.runtime import log
@@ -27,7 +27,7 @@ from swell.runtime.tasks import Daemons
 if TYPE_CHECKING:
     from activator.admission.throttler import Address
     from swell.kube.client import KubeClient, Obj
-    from swell.runtime.clock import Clock
+    from swell.runtime.clock import Cancellable, Clock
 
 __all__ = ["FrontDoor", "Settings", "run"]
 
@@ -75,10 +75,11 @@ class FrontDoor:
         self._clock = clock
         self._daemons = Daemons()
         self._probes: set[asyncio.Task[bool]] = set()
+        self._patience: Cancellable | None = None
         self.stream = Stream(settings.autoscaler_url, clock, self._connected)
         self.reporter = Reporter(settings.pod_name, clock, self.stream.send)
         self.gateway = Gateway(settings.cluster_domain)
-        self.health = Health(lambda: self.stream.connected)
+        self.health = Health()
         self.backends = Backends(
             clock,
             self._start_probe,
@@ -88,12 +89,12 @@ class FrontDoor:
             probe_last_s=settings.probe_last_s,
         )
         self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
-        self.server = ProxyServer(self.activator)
+        self.server = ProxyServer(self.activator, trust=settings.trust)
         self.admin = Admin(
             unready=self.health.unready,
             announced=self.backends.announced,
             state=lambda: describe(self.activator, self.stream),
-            metrics=lambda: prometheus(self.activator, self.stream),
+            metrics=lambda: metrics(self.activator, self.stream),
         )
         self._revisions = Informer(kube, REVISION, clock=clock)
         self._pods = Informer(kube, POD, label_selector=REVISION_LABEL, clock=clock)
@@ -112,11 +113,13 @@ class FrontDoor:
 
     async def start(self) -> None:
         """Fill the caches, then listen. Revisions and pods come before the Routes that point at them."""
+        self._patience = self._clock.call_later(self.settings.autoscaler_patience_s, self._looked)
         await self.admin.start(self.settings.listen_ip, self.settings.admin_port)
         self._daemons.spawn(self.stream.run(), "autoscaler stream")
         for informer in (self._peers, self._revisions, self._pods, self._routes):
             await informer.start()
         await self.server.start(self.settings.listen_ip, self.settings.gateway_port)
+        self.health.serving = True
         _log.info("serving", gateway=self.gateway_port, admin=self.admin.port)
 
     async def serve_until(self, stopped: asyncio.Future[Any]) -> None:
@@ -124,8 +127,13 @@ class FrontDoor:
         await self._daemons.watch(stopped)
 
     async def drain(self) -> None:
-        """Readiness fails at once; new requests for the grace; then what is in flight may finish."""
+        """Readiness fails at once; new requests for the grace; then what is in flight may finish.
+
+        During the grace callers are told that their connections end, and those that say nothing may stay: closing
+        an idle connection could meet a request that is on its way.
+        """
         self.health.terminating = True
+        self.server.retire()
         _log.info("draining", grace_s=self.settings.shutdown_grace_s)
         if self.settings.shutdown_grace_s:
             await self._clock.sleep(self.settings.shutdown_grace_s)
@@ -134,6 +142,8 @@ class FrontDoor:
 
     async def close(self) -> None:
         """Stop everything; whoever still waits is told so."""
+        if self._patience is not None:
+            self._patience.cancel()
         self.activator.shut()
         self.server.stop_accepting()
         self.reporter.close()
@@ -151,7 +161,12 @@ class FrontDoor:
         await self.admin.close()
 
     def _connected(self) -> None:
+        self._looked()
         self.activator.poke_waiting()
+
+    def _looked(self) -> None:
+        """The autoscaler was found, or has been looked for long enough."""
+        self.health.looking = False
 
     def _start_probe(self, address: Address, done: Callable[[bool], None]) -> None:
         task = asyncio.ensure_future(probe(address, self.settings.probe_timeout_s))

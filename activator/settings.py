@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Final
 
 from activator.admission.buffer import LINE_MAX, ROOM_BYTES_MAX, ROOM_MAX
+from activator.proxy.trust import Network, Trust
 from swell.runtime import environ as env
 from swell.runtime.errors import SettingsError
 
 SYSTEM_NAMESPACE: Final = "swell-system"
 CLUSTER_DOMAIN: Final = "cluster.local"
 AUTOSCALER_PORT: Final = 8080
+TRUSTED_PROXIES: Final = "SWELL_TRUSTED_PROXIES"
+PROXY_PROTOCOL: Final = "SWELL_PROXY_PROTOCOL"
 OF_POD: Final = "the name and IP of this pod; on Kubernetes by the downward API"
 
 
@@ -23,6 +27,7 @@ class Settings:
     `trust_revision_headers`: this is an activator behind another ingress, so that requests may name their
     revision in Knative-Serving-{Namespace,Revision} or by host, and probes are answered on every host.
     Off by default: callers from outside could address any revision.
+    `trust`: whose word about a caller's address counts. None: everybody's, as in the reference (docs/ingress.md).
     """
 
     pod_name: str = "activator"
@@ -34,6 +39,9 @@ class Settings:
     autoscaler_url: str = f"ws://autoscaler.{SYSTEM_NAMESPACE}.svc.{CLUSTER_DOMAIN}:{AUTOSCALER_PORT}"
     cluster_domain: str = CLUSTER_DOMAIN
     trust_revision_headers: bool = False
+    trust: Trust | None = None
+    # How long a front door that has just started looks for the autoscaler before it is ready without it.
+    autoscaler_patience_s: float = 5.0
     # After SIGTERM: readiness fails and requests are still taken for this long, so that whoever balances
     # over us has heard of it; then what is in flight may take until the deadline.
     shutdown_grace_s: float = 0.0
@@ -67,10 +75,28 @@ class Settings:
             admin_port=env.port(environ, "SWELL_ADMIN_PORT", default.admin_port),
             autoscaler_url=_websocket_url(environ, "AUTOSCALER_URL", autoscaler),
             cluster_domain=domain,
+            trust=_trust(environ),
             trust_revision_headers=env.flag(environ, "SWELL_TRUST_REVISION_HEADERS"),
             shutdown_grace_s=env.seconds(environ, "SWELL_SHUTDOWN_GRACE_S", default.shutdown_grace_s),
             drain_deadline_s=env.seconds(environ, "SWELL_DRAIN_DEADLINE_S", default.drain_deadline_s),
         )
+
+
+def _trust(environ: Mapping[str, str]) -> Trust | None:
+    announced = env.flag(environ, PROXY_PROTOCOL)
+    networks = _networks(environ, TRUSTED_PROXIES)
+    if announced and not networks:
+        raise SettingsError(PROXY_PROTOCOL, "true", f"false, unless {TRUSTED_PROXIES} names who may send PROXY headers")
+    return Trust(networks, announced) if networks else None
+
+
+def _networks(environ: Mapping[str, str], key: str) -> tuple[Network, ...]:
+    text = environ.get(key, "")
+    try:
+        return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+    except ValueError as error:
+        allowed = f"ranges of addresses, such as 10.0.0.0/8,fd00::/8 ({error})"
+        raise SettingsError(key, text, allowed) from error
 
 
 def _websocket_url(environ: Mapping[str, str], key: str, default: str) -> str:

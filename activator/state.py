@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from swell.runtime.vitals import prometheus
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -67,13 +69,9 @@ def _pod(pod: Pod) -> dict[str, Any]:
     }
 
 
-def prometheus(activator: Activator, stream: Stream) -> bytes:
-    """Prometheus text. The library is loaded at the first scrape; the counters are plain numbers."""
-    from prometheus_client import CollectorRegistry, generate_latest
-
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector(activator, stream))
-    return generate_latest(registry)
+def metrics(activator: Activator, stream: Stream) -> bytes:
+    """Prometheus text; the counters behind it are plain numbers."""
+    return prometheus([_Collector(activator, stream).collect])
 
 
 class _Collector:

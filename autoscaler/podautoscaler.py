@@ -178,6 +178,7 @@ class PodAutoscalers:
             found.target,
             now_s=now_s,
             ready_pods=self._pods.ready(managed.owner),
+            held_pods=float(replicas or 0) if is_initialized(managed.pa.status) else 0.0,
             rps=found.rps,
             initial_scale=found.rules.initial,
             delay_s=found.delay_s,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, Final
 
+from autoscaler import figures
+from autoscaler.address import Address
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
 from autoscaler.podautoscaler import PodAutoscalers
@@ -21,12 +23,17 @@ from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
 from swell.kube.controller import Controller
+from swell.kube.figures import of_controllers, of_election
 from swell.kube.informer import Informer
 from swell.kube.leader import Elector
 from swell.runtime import log
 from swell.runtime.clock import Clock
 from swell.runtime.errors import SettingsError, SwellError
 from swell.runtime.tasks import Daemons
+from swell.runtime.vitals import Vitals
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 __all__ = ["Autoscaler", "Settings", "run"]
 
@@ -45,21 +52,39 @@ async def run(
 ) -> None:
     """Serve until `stop` is set. `ready` is called with the port that listens once it does.
 
-    With leader election nothing is served, and nothing decided, while another autoscaler leads. Raises what
+    With leader election no reports are taken, and nothing decided, while another autoscaler leads. Raises what
     a background task died of, or what kept it from starting.
     """
+    vitals = Vitals()
 
     async def serve() -> None:
         program = Autoscaler(settings, kube, clock)
+        vitals.add(program.figures)
         try:
             await program.start()
+            vitals.ready = True
             if ready is not None:
                 ready(program.port)
             raise await program.failed()
         finally:
+            vitals.remove(program.figures)
             await program.close()
 
-    work = asyncio.ensure_future(_elected(settings, kube, clock, serve) if settings.leader_election else serve())
+    elector = _elector(settings, kube, clock, vitals)
+    vitals.add(lambda: of_election(LEASE, elector))
+    async with vitals.served(settings.listen_ip, settings.admin_port):
+        await _until_stopped(elector.run(serve) if elector is not None else serve(), stop)
+
+
+def _elector(settings: Settings, kube: KubeClient, clock: Clock, vitals: Vitals) -> Elector | None:
+    if not settings.leader_election:
+        return None
+    return Elector(kube, settings.system_namespace, LEASE, settings.pod_name, clock, on_standby=vitals.stand_by)
+
+
+async def _until_stopped(working: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Returns once `stop` is set; raises what the work raises before."""
+    work = asyncio.ensure_future(working)
     stopped = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait((work, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -69,10 +94,6 @@ async def run(
         work.cancel()
         stopped.cancel()
         await asyncio.gather(work, stopped, return_exceptions=True)
-
-
-async def _elected(settings: Settings, kube: KubeClient, clock: Clock, serve: Callable[[], Any]) -> None:
-    await Elector(kube, settings.system_namespace, LEASE, settings.pod_name, clock).run(serve)
 
 
 class Autoscaler:
@@ -93,6 +114,11 @@ class Autoscaler:
         self.receiver = Receiver(clock, self._reported, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
+        self._address = (
+            Address(kube, clock, settings.system_namespace, settings.pod_ip)
+            if settings.leader_election and settings.pod_ip
+            else None
+        )
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
@@ -115,6 +141,8 @@ class Autoscaler:
             await informer.start()
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
         await self._listen(self._settings.listen_ip, self._settings.port)
+        if self._address is not None:
+            await self._address.start(self.port)
         logger.info("serving", port=self.port, revisions=len(self.revisions))
 
     async def _listen(self, ip: str, port: int) -> None:
@@ -126,12 +154,19 @@ class Autoscaler:
                 f"{os.strerror(exc.errno or 0)}; stop the program that has the port, then start again"
             ) from exc
 
+    def figures(self) -> Iterable[Metric]:
+        """For metrics."""
+        yield from of_controllers({"podautoscaler": self._controller})
+        yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
+
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
         return await self._daemons.wait_failed()
 
     async def close(self) -> None:
-        """Send the activators away, then stop everything."""
+        """Send the activators away, to whoever comes next, then stop everything."""
+        if self._address is not None:
+            await self._address.close()
         await self.receiver.close()
         self.ticker.close()
         for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs):

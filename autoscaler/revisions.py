@@ -77,6 +77,7 @@ class Revisions:
         *,
         now_s: float,
         ready_pods: float = 0.0,
+        held_pods: float = 0.0,
         rps: bool = False,
         initial_scale: int = 1,
         delay_s: float = 0.0,
@@ -85,6 +86,9 @@ class Revisions:
     ) -> None:
         """Start deciding for a revision. `ready_pods` NaN: not known.
 
+        `held_pods`: what it was scaled to before the autoscaler started. From more than one pod it begins in panic,
+        so that nothing is taken away for a stable window, as the reference does by its ready pods alone; but after
+        an outage of the API these may not be known to be ready yet, and not every activator may report yet.
         `at_zero`: it was at zero when the autoscaler started, so that its first report must not wait for
         the first tick. `listens_from`: before the first report, silence means that nothing is asked only
         once it has lasted for a stable window since so many pods were ready. With 0, as in the reference, it
@@ -92,7 +96,14 @@ class Revisions:
         loses its pods.
         """
         row = self._take(key)
-        self._rows.open(row, target, now_s=now_s, ready_pods=ready_pods, initial_scale=initial_scale, delay_s=delay_s)
+        self._rows.open(
+            row,
+            target,
+            now_s=now_s,
+            ready_pods=max(ready_pods, held_pods) if held_pods else ready_pods,
+            initial_scale=initial_scale,
+            delay_s=delay_s,
+        )
         self._decided[row] = self._lively[row] = True
         self._at_zero[row], self._rps[row], self._ready[row] = at_zero, rps, ready_pods
         self._listens_from[row] = listens_from

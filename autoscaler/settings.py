@@ -10,6 +10,7 @@ from swell.runtime import environ as env
 
 SYSTEM_NAMESPACE: Final = "swell-system"
 AUTOSCALER_PORT: Final = 8080
+ADMIN_PORT: Final = 9090
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,9 @@ class Settings:
     """All settings of one autoscaler.
 
     `port` takes the activators' reports and answers people; 0: a free one. `leader_election`: several
-    autoscalers run and the one that holds the Lease works; `pod_name` tells them apart. What decides how
-    to scale is in ConfigMap config-autoscaler of the system namespace.
+    autoscalers run and the one that holds the Lease works; `pod_name` tells them apart, and `pod_ip`, if there is one,
+    is written where activators look for it. `admin_port` 0: none. What decides how to scale is in ConfigMap
+    config-autoscaler of the system namespace.
     """
 
     system_namespace: str = SYSTEM_NAMESPACE
@@ -26,6 +28,8 @@ class Settings:
     port: int = AUTOSCALER_PORT
     leader_election: bool = False
     pod_name: str = "autoscaler"
+    pod_ip: str = ""
+    admin_port: int = 0
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
@@ -40,4 +44,6 @@ class Settings:
             port=env.port(environ, "SWELL_AUTOSCALER_PORT", default.port),
             leader_election=election,
             pod_name=environ.get("POD_NAME") or default.pod_name,
+            pod_ip=environ.get("POD_IP") or default.pod_ip,
+            admin_port=env.integer(environ, "SWELL_ADMIN_PORT", ADMIN_PORT, most=env.PORT_MAX),
         )

@@ -32,6 +32,7 @@ class Ticker:
         self._hears = hears
         self._timer: Cancellable | None = None
         self._closed = False
+        self.ticks = 0
 
     def wake(self) -> None:
         """Something has changed: tick, two seconds from now, unless a tick is due already."""
@@ -49,6 +50,7 @@ class Ticker:
         self._timer = None
         try:
             if self._hears():
+                self.ticks += 1
                 self._act(self._revisions.tick(self._clock.wall()))
         finally:
             self.wake()

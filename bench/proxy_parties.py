@@ -77,7 +77,7 @@ async def door(port: str, pod_ip: str, pod_port: str) -> None:
         probe_last_s=settings.probe_last_s,
     )
     reporter = Reporter("bench", clock, lambda message: None)
-    dispatcher = Activator(settings, clock, gateway, backends, reporter, Health(lambda: True))
+    dispatcher = Activator(settings, clock, gateway, backends, reporter, Health())
     traffic = [{"revisionName": "bench-00001", "percent": 100}]
     gateway.set_route(
         {

@@ -24,7 +24,7 @@ from swell.api.kinds import (
 from swell.api.meta import Key, Obj, is_controlled_by
 from swell.api.serving import Configuration, Revision
 from swell.kube.client import KubeClient
-from swell.kube.informer import Informer
+from swell.kube.informer import Handler, Informer
 from swell.runtime.clock import Clock
 
 _BY_CONFIGURATION = "configuration"
@@ -62,6 +62,10 @@ class Caches:
     def config(self) -> Config:
         """The cluster's settings as they are now."""
         return self._config_maps.config
+
+    def on_config_map(self, handler: Handler) -> None:
+        """Have `handler(old, new)` called for the ConfigMaps of the system namespace. Before `start`."""
+        self._config_informer.add_handler(handler)
 
     async def start(self) -> None:
         """Returns once all is in the caches; settings come first, so that nothing is made by the stock ones."""

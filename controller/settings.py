@@ -11,6 +11,7 @@ from swell.runtime import environ as env
 SYSTEM_NAMESPACE: Final = "swell-system"
 CLUSTER_DOMAIN: Final = "cluster.local"
 WORKERS_MAX: Final = 64
+ADMIN_PORT: Final = 9090
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class Settings:
 
     `front_door` is the DNS name that the Kubernetes Services of Routes point at.
     `leader_election`: several controllers run, and only the holder of the Lease works; `pod_name` tells them apart.
-    `workers` is per kind.
+    `workers` is per kind. `webhook_port`: where admission is served to the API server; 0: not at all.
+    `admin_port`: health and metrics; 0: not at all.
     """
 
     system_namespace: str = SYSTEM_NAMESPACE
@@ -28,6 +30,9 @@ class Settings:
     leader_election: bool = False
     pod_name: str = "controller"
     workers: int = 2
+    webhook_port: int = 0
+    listen_ip: str = "0.0.0.0"
+    admin_port: int = 0
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
@@ -45,4 +50,7 @@ class Settings:
             leader_election=election,
             pod_name=environ.get("POD_NAME") or default.pod_name,
             workers=env.integer(environ, "SWELL_WORKERS", default.workers, least=1, most=WORKERS_MAX),
+            webhook_port=env.integer(environ, "SWELL_WEBHOOK_PORT", default.webhook_port, most=env.PORT_MAX),
+            listen_ip=environ.get("SWELL_LISTEN_IP") or default.listen_ip,
+            admin_port=env.integer(environ, "SWELL_ADMIN_PORT", ADMIN_PORT, most=env.PORT_MAX),
         )

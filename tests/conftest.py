@@ -31,7 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The project's images."""
+    from swell.testing.kubernetes import write_images
+
+    return write_images(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture(scope="session")
+def node(archives: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A Kubernetes node of our own, with the tests in its network; skips where there can be none, e.g. without root."""
     from swell.testing.kubernetes import KUBECONFIG
     from swell.testing.node import binaries
@@ -53,7 +61,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 
 @pytest.fixture(scope="session")
-def kubernetes_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+def kubernetes_cluster(request: pytest.FixtureRequest) -> Iterator[Installed]:
     """Swell on that node, or on the cluster of SWELL_TEST_KUBECONFIG."""
     from swell.testing.kubernetes import KUBECONFIG, install_on, installed_elsewhere
 
@@ -61,4 +69,4 @@ def kubernetes_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.
         with installed_elsewhere(Path(kubeconfig)) as cluster:
             yield cluster
     else:
-        yield install_on(request.getfixturevalue("node"), tmp_path_factory.mktemp("images"))
+        yield install_on(request.getfixturevalue("node"), request.getfixturevalue("archives"))

@@ -14,6 +14,7 @@ from activator.proxy.errors import RemoteProtocolError
 from activator.proxy.exchange import Address, Exchange
 from activator.proxy.flow import AHEAD, PEER_FULL, Flow
 from activator.proxy.framing import Chunked, Length, request_body
+from activator.proxy.headers import NO_NAMES, Origin
 from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, Request, read_request
 from activator.proxy.inbox import Inbox, is_one_head, too_large
 
@@ -26,6 +27,7 @@ DRAIN_BYTES_MAX: Final = 256 * 1024
 LINGER_S: Final = 1.0
 # What may arrive behind a request before its answer is complete; then the connection is not read.
 AHEAD_BYTES_MAX: Final = 64 * 1024
+NOBODY: Final = Origin(b"", NO_NAMES)
 
 
 class Downstream(asyncio.Protocol):
@@ -44,8 +46,8 @@ class Downstream(asyncio.Protocol):
         "exchange",
         "flow",
         "full",
+        "origin",
         "peer",
-        "peer_ip",
         "server",
         "transport",
         "upstreams",
@@ -59,7 +61,7 @@ class Downstream(asyncio.Protocol):
         self.dispatcher = server.dispatcher
         self.upstreams = server.upstreams
         self.peer: Address = ("", 0)
-        self.peer_ip = b""
+        self.origin = NOBODY
         self.full = False
         self.exchange: Exchange | None = None
         self.body: Length | Chunked | None = None
@@ -79,8 +81,7 @@ class Downstream(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.flow = Flow(self.transport)
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        self.peer = (host.removeprefix("::ffff:"), port)
-        self.peer_ip = self.peer[0].encode()
+        self.comes_from((host.removeprefix("::ffff:"), port))
         self.server.joined(self)
         self._await_head()
 
@@ -125,6 +126,12 @@ class Downstream(asyncio.Protocol):
 
     # For the server.
 
+    def comes_from(self, peer: Address) -> None:
+        """Who the caller is; before its first request."""
+        trust = self.server.trust
+        self.peer = peer
+        self.origin = Origin(peer[0].encode(), NO_NAMES if trust is None else trust.dropped(peer[0]))
+
     def drain(self) -> None:
         """Close now if nothing is in progress; else the answer in progress is the last."""
         if self.exchange is None and self._inbox.partial is None:
@@ -159,7 +166,7 @@ class Downstream(asyncio.Protocol):
         A body that does not say where it ends ends with the connection.
         """
         fields = exchange.fields
-        keep = fields.keep_alive and self_delimiting and not self.server.draining
+        keep = fields.keep_alive and self_delimiting and not self.server.retiring
         if keep and self.body is not None:
             keep = _is_drainable(self.body, exchange)
         if not keep:

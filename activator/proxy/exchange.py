@@ -153,7 +153,7 @@ class Exchange:
 
     @property
     def peer(self) -> Address:
-        """The caller's IP address and port."""
+        """The caller's IP address and port, as far as they are known: a trusted proxy may have named them."""
         return self.downstream.peer
 
     # For the dispatcher.
@@ -170,7 +170,7 @@ class Exchange:
             self.step(FORWARD)  # which is not possible
         downstream = self.downstream
         self._address = address
-        self._head = head = self.request.sent_as(downstream.peer_ip, address, set_headers, drop_headers)
+        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers)
         upstream = downstream.upstreams.take(address)
         if upstream is None:
             self.step(FORWARD)
@@ -266,7 +266,7 @@ class Exchange:
     def takes_whole(self) -> bool:
         """Whether a response that is all here goes to the caller as it is, and nothing else is in progress."""
         caller = self.downstream
-        return self.request.lasting and caller.body is None and self.state is SENT and not caller.server.draining
+        return self.request.lasting and caller.body is None and self.state is SENT and not caller.server.retiring
 
     def ended_whole(self) -> None:
         """As `ended`, for a response that was passed on in one go: HEAD and END in one step (bench.proxy)."""

@@ -6,7 +6,7 @@ A head that needs no change is passed on as the bytes that came in: most do, and
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from activator.proxy.errors import RemoteProtocolError
 
@@ -17,6 +17,16 @@ Fields = list[tuple[bytes, bytes]]
 Extra = tuple[tuple[bytes, bytes], ...]
 Named = dict[bytes, bytes]
 Address = tuple[str, int]
+
+
+class Origin(NamedTuple):
+    """Where a connection's requests come from; `dropped` are the headers of theirs that are not believed."""
+
+    ip: bytes
+    dropped: frozenset[bytes]
+
+
+NO_NAMES: Final[frozenset[bytes]] = frozenset()
 
 # Of one connection, not of the message.
 HOP_BY_HOP: Final = frozenset(
@@ -38,27 +48,28 @@ _UNCHANGED_REQUEST: Final = HOP_BY_HOP | CHUNKING | {FORWARDED_FOR}
 _UNCHANGED_RESPONSE: Final = HOP_BY_HOP | CHUNKING
 # What a caller's Connection header cannot take off: without them the message would be another one.
 _NEVER_DROPPED: Final = frozenset({b"host", b"content-length"})
-_NO_NAMES: Final[frozenset[bytes]] = frozenset()
 
 
-def request_tail(fields: RequestFields, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
-    """All that is to be sent from the minor version on, for the fields that were read from the caller at `peer_ip`.
+def request_tail(fields: RequestFields, origin: Origin, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
+    """All that is to be sent from the minor version on, for the fields that were read from `origin`.
 
     Names in `set_headers` and `drop_headers` are in lower case; what is set replaces all of its name.
     """
+    if origin.dropped:
+        drop_headers |= origin.dropped
     added, gone = _changes(set_headers, drop_headers)
     if fields.version == "1.1" and gone.isdisjoint(fields.named):
-        return b"%b%bX-Forwarded-For: %b\r\n\r\n" % (fields.raw[:-2], added, peer_ip)
+        return b"%b%bX-Forwarded-For: %b\r\n\r\n" % (fields.raw[:-2], added, origin.ip)
     if b"connection" in fields.named:
         gone |= _connection_gone(fields.headers, fields.named)
     lines = [b"1\r\n"]
     lines += [b"%b: %b\r\n" % pair for pair in fields.headers if pair[0].lower() not in gone]
-    lines += (_put_back(fields), added, _forwarded_for(fields, peer_ip, set_headers, drop_headers), b"\r\n")
+    lines += (_put_back(fields), added, _forwarded_for(fields, origin.ip, set_headers, drop_headers), b"\r\n")
     return b"".join(lines)
 
 
 def request_head(
-    request: Request, peer_ip: bytes, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]
+    request: Request, origin: Origin, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]
 ) -> bytes:
     """The head to send to `address` for a request whose own line or host does not fit there."""
     target, host = request.target, request.fields.named.get(b"host")
@@ -71,7 +82,7 @@ def request_head(
     if b"host" not in drop_headers and all(name != b"host" for name, _ in set_headers):
         set_headers = ((b"Host", host), *set_headers)
         drop_headers |= {b"host"}
-    return line + request_tail(request.fields, peer_ip, set_headers, drop_headers)
+    return line + request_tail(request.fields, origin, set_headers, drop_headers)
 
 
 @functools.lru_cache(maxsize=256)
@@ -129,7 +140,7 @@ def is_passed_on_unchanged(named: Named) -> bool:
 
 def _connection_gone(headers: Fields, named: Named) -> frozenset[bytes]:
     if b"connection" not in named:
-        return _NO_NAMES
+        return NO_NAMES
     return tokens(headers, b"connection") - _NEVER_DROPPED
 
 

@@ -16,6 +16,7 @@ from activator.proxy.headers import (
     Extra,
     Fields,
     Named,
+    Origin,
     host_name,
     is_passed_on_unchanged,
     request_head,
@@ -88,13 +89,13 @@ class Request:
         self.host = fields.host or ""
         self.lasting = fields.keep_alive and fields.version == "1.1" and method != b"HEAD"
 
-    def sent_as(self, peer_ip: bytes, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
-        """The head to send to `address`. All requests with the same fields must have come from the same peer."""
+    def sent_as(self, origin: Origin, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
+        """The head to send to `address`. All requests with the same fields must have come from the same origin."""
         if not self.begin:
-            return request_head(self, peer_ip, address, set_headers, drop_headers)
+            return request_head(self, origin, address, set_headers, drop_headers)
         sent = self.fields.sent
         if sent is None or sent[0] != set_headers or (sent[1] is not drop_headers and sent[1] != drop_headers):
-            tail = request_tail(self.fields, peer_ip, set_headers, drop_headers)
+            tail = request_tail(self.fields, origin, set_headers, drop_headers)
             self.fields.sent = sent = (set_headers, drop_headers, tail)
         return self.begin + sent[2]
 

@@ -7,6 +7,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
+from activator.proxy.announced import Announced
 from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
 from activator.proxy.states import TUNNEL
@@ -15,6 +16,7 @@ from activator.proxy.upstreams import Upstreams
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Dispatcher
+    from activator.proxy.trust import Trust
 
 # spec dataplane 1.5
 HEAD_BYTES_MAX: Final = 1024 * 1024
@@ -24,12 +26,16 @@ BACKLOG: Final = 4096
 
 
 class ProxyServer:
-    """A reverse proxy for HTTP/1.1: every request goes to `dispatcher`, in the order of its connection."""
+    """A reverse proxy for HTTP/1.1: every request goes to `dispatcher`, in the order of its connection.
+
+    `trust`: what is believed about callers; None believes everybody and knows no PROXY protocol.
+    """
 
     def __init__(
         self,
         dispatcher: Dispatcher,
         *,
+        trust: Trust | None = None,
         head_bytes_max: int = HEAD_BYTES_MAX,
         head_timeout_s: float = HEAD_TIMEOUT_S,
         idle_per_address_max: int = IDLE_PER_ADDRESS_MAX,
@@ -37,7 +43,9 @@ class ProxyServer:
         idle_s: float = IDLE_S,
     ) -> None:
         self.dispatcher = dispatcher
+        self.trust = trust
         self.head_bytes_max = head_bytes_max
+        self.retiring = False
         self.draining = False
         pool: Pool[Upstream] = Pool(idle_per_address_max=idle_per_address_max, idle_max=idle_max, idle_s=idle_s)
         self.upstreams = Upstreams(pool)
@@ -67,8 +75,12 @@ class ProxyServer:
         listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
         )
-        self._listener = await loop.create_server(lambda: Downstream(self), sock=listening, backlog=BACKLOG)
+        self._listener = await loop.create_server(self._protocol, sock=listening, backlog=BACKLOG)
         self._port = self._listener.sockets[0].getsockname()[1]
+
+    def _protocol(self) -> asyncio.Protocol:
+        downstream = Downstream(self)
+        return downstream if self.trust is None or not self.trust.announced else Announced(downstream, self.trust)
 
     def stop_accepting(self) -> None:
         """No new connections; those that are open go on."""
@@ -76,8 +88,13 @@ class ProxyServer:
             self._listener.close()
             self._listener = None
 
+    def retire(self) -> None:
+        """From now on each answer is the last of its connection, and says so: callers move elsewhere by themselves."""
+        self.retiring = True
+
     async def drain(self, deadline_s: float, *, tunnels_s: float | None = None) -> None:
         """Let what is in progress finish for `deadline_s` at most, tunnels for `tunnels_s`; then close everything."""
+        self.retire()
         self.draining = True
         if tunnels_s is not None:
             asyncio.get_running_loop().call_later(tunnels_s, self._cut_tunnels)

@@ -60,6 +60,7 @@ class Settings:
     def parse(cls, environ: Mapping[str, str]) -> Settings:
         """From environment variables. Raises `SettingsError` naming key, value and what is allowed."""
         user_port = env.port(environ, "USER_PORT", least=1)
+        timeout_s = env.seconds(environ, "REVISION_TIMEOUT_SECONDS") or TIMEOUT_DEFAULT_S
         announce_to = _addresses(environ, "SWELL_ANNOUNCE_TO")
         for key in ("SERVING_LOGGING_CONFIG", "QUEUE_SERVING_TLS_PORT"):  # part of the contract, not used yet
             _present(environ, key)
@@ -74,12 +75,13 @@ class Settings:
             pod_ip=env.required(environ, "SERVING_POD_IP", "the pod's IP address, by the downward API"),
             service=environ.get("SERVING_SERVICE", ""),
             pod_uid=env.required(environ, "SERVING_POD_UID", "the pod's uid") if announce_to else "",
-            timeout_s=env.seconds(environ, "REVISION_TIMEOUT_SECONDS") or TIMEOUT_DEFAULT_S,
+            timeout_s=timeout_s,
             response_start_timeout_s=env.seconds(environ, "REVISION_RESPONSE_START_TIMEOUT_SECONDS", 0.0),
             idle_timeout_s=env.seconds(environ, "REVISION_IDLE_TIMEOUT_SECONDS", 0.0),
             probes=parse_probes(environ.get("SERVING_READINESS_PROBE", ""), user_port),
             announce_to=announce_to,
-            drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", QUIET_S),
+            # The pod's grace is the revision's timeout: of a short one, half is left to the app for its own end.
+            drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", min(QUIET_S, timeout_s / 2)),
             admin_port=env.port(environ, "SWELL_ADMIN_PORT", ADMIN_PORT),
             statistics_port=env.port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),
             log_level=_log_level(environ, "SERVING_LOGGING_LEVEL"),

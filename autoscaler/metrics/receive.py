@@ -53,6 +53,11 @@ class Receiver:
         return bool(self._activators)
 
     @property
+    def activators(self) -> int:
+        """How many are there."""
+        return len(self._activators)
+
+    @property
     def hears(self) -> bool:
         """Whether silence about a revision means that nothing is asked of it."""
         heard_s = self._clock.now() - HEARD_S

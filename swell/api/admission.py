@@ -5,7 +5,8 @@ Pure: objects and settings in, an object out. Does not know where the objects or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -51,32 +52,69 @@ def admit(
     user: str = "",
     subresource: str = "",
 ) -> Admitted:
-    """The object as it is to be stored. Raises `Denied`.
+    """The object as it is to be stored: `default`, then `check`. Raises `Denied`.
 
     `operation` is CREATE, UPDATE or DELETE (always allowed); `old` is the stored object of an update.
     Neither `obj` nor `old` is changed; the result may share parts with them. Other kinds pass as they are.
     """
+    made = default(obj, settings, old=old, operation=operation, user=user, subresource=subresource)
+    return Admitted(made, check(made, settings, old=old, operation=operation, subresource=subresource))
+
+
+def default(
+    obj: Obj,
+    settings: ApiSettings = STOCK,
+    *,
+    old: Obj | None = None,
+    operation: str = "CREATE",
+    user: str = "",
+    subresource: str = "",
+) -> Obj:
+    """The object with its defaults, and with who wrote it; arguments as for `admit`. Raises `Denied`.
+
+    A subresource gets none. What cannot be read as an object of its kind is refused, nothing else.
+    """
+    kind = kind_of(obj)
+    if kind is None or operation == "DELETE" or subresource:
+        return obj
+    with _readable():
+        baseline = _baseline(old, settings, subresource)
+        obj = apply_defaults(obj, settings, old=baseline, creating=old is None)
+        return stamp_user(kind, obj, baseline, user)
+
+
+def check(
+    obj: Obj,
+    settings: ApiSettings = STOCK,
+    *,
+    old: Obj | None = None,
+    operation: str = "CREATE",
+    subresource: str = "",
+) -> tuple[str, ...]:
+    """Warnings about an object that has its defaults; arguments as for `admit`. Raises `Denied` if it is not valid."""
     kind = kind_of(obj)
     if kind is None or operation == "DELETE":
-        return Admitted(obj)
-    try:
-        return _admit(kind, obj, settings, old, user, subresource)
-    except Malformed as exc:
-        raise Denied(f"decoding request failed: {exc}") from exc
-
-
-def _admit(kind: Kind, obj: Obj, settings: ApiSettings, old: Obj | None, user: str, subresource: str) -> Admitted:
-    baseline = old
-    if not subresource:
-        # Defaults that came with a later version, or a ConfigMap, must not look like a change by the writer.
-        baseline = None if old is None else apply_defaults(old, settings, old=old)
-        obj = apply_defaults(obj, settings, old=baseline, creating=old is None)
-        obj = stamp_user(kind, obj, baseline, user)
-    errors = merge(validate(Request(kind, obj, settings, baseline, subresource)))
+        return ()
+    with _readable():
+        baseline = _baseline(old, settings, subresource)
+        errors = merge(validate(Request(kind, obj, settings, baseline, subresource)))
     refusals = [error for error in errors if not error.warning]
     if refusals:
         raise Denied(f"validation failed: {render(refusals)}")
-    return Admitted(obj, tuple(str(error) for error in errors))
+    return tuple(str(error) for error in errors)
+
+
+def _baseline(old: Obj | None, settings: ApiSettings, subresource: str) -> Obj | None:
+    """Defaults that came with a later version, or a ConfigMap, must not look like a change by the writer."""
+    return old if old is None or subresource else apply_defaults(old, settings, old=old)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except Malformed as exc:
+        raise Denied(f"decoding request failed: {exc}") from exc
 
 
 def stamp_user(kind: Kind, obj: Obj, old: Obj | None, user: str) -> Obj:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -30,9 +31,19 @@ class Controller:
 
     def __init__(self, name: str, reconcile: Reconcile, *, clock: Clock, workers: int = 2) -> None:
         self.name = name
+        self.counts: Counter[str] = Counter()
+        """Reconciliations by how they ended: "done", "again" (its view was old) or "failed"."""
+        self.busy_s = 0.0
+        """How long they took together."""
+        self._clock = clock
         self._reconcile = reconcile
         self._workers = workers
         self._queue = WorkQueue(clock)
+
+    @property
+    def depth(self) -> int:
+        """Keys that wait to be reconciled now."""
+        return len(self._queue)
 
     def enqueue(self, key: Key) -> None:
         """Have `key` reconciled as soon as possible."""
@@ -66,9 +77,12 @@ class Controller:
             await asyncio.sleep(0)
 
     async def _process(self, key: Key) -> None:
+        started_s = self._clock.now()
+        ended = "failed"
         try:
             again_s = await self._reconcile(key)
         except (Conflict, AlreadyExists) as exc:
+            ended = "again"
             logger.debug("an old view, trying again", controller=self.name, key=key, error=exc.message)
             self._queue.retry(key)
         except KubeError as exc:
@@ -78,6 +92,9 @@ class Controller:
             logger.exception("a reconciliation failed, trying again", controller=self.name, key=key)
             self._queue.retry(key)
         else:
+            ended = "done"
             self._queue.forget(key)
             if again_s is not None:
                 self._queue.add_after(key, again_s)
+        self.counts[ended] += 1
+        self.busy_s += self._clock.now() - started_s

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import enum
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from swell.api.kinds import LEASE
 from swell.api.meta import Obj, rfc3339
 from swell.kube.backoff import backoff_s
+from swell.kube.cache import is_later, version_of
 from swell.kube.client import KubeClient
 from swell.kube.errors import AlreadyExists, Conflict, KubeError, NotFound
+from swell.kube.informer import Informer
 from swell.runtime import log
 from swell.runtime.clock import Clock
 
@@ -34,8 +37,17 @@ class Terms:
     retry_s: float = RETRY_S
 
 
+class _Outcome(enum.Enum):
+    OURS = enum.auto()
+    OTHERS = enum.auto()
+    UNREACHED = enum.auto()
+
+
 class Elector:
-    """A candidate for the Lease `namespace/name`; `identity` is unique among the candidates."""
+    """A candidate for the Lease `namespace/name`; `identity` is unique among the candidates.
+
+    `on_standby` is called whenever it is found that another one leads. `leading` is for metrics.
+    """
 
     def __init__(
         self,
@@ -46,6 +58,7 @@ class Elector:
         clock: Clock,
         *,
         terms: Terms | None = None,
+        on_standby: Callable[[], object] = lambda: None,
     ) -> None:
         self._kube = kube
         self._namespace = namespace
@@ -56,6 +69,9 @@ class Elector:
         self._seen: Obj | None = None
         self._seen_at_s = 0.0
         self._renewed_s = 0.0
+        self._on_standby = on_standby
+        self._news = asyncio.Event()
+        self.leading = False
 
     async def run(self, lead: Callable[[], Awaitable[object]]) -> None:
         """Wait for the Lease, then run `lead()`; when it is lost, cancel that and wait again. Until cancelled.
@@ -71,12 +87,68 @@ class Elector:
                 await self._release()
 
     async def _acquire(self) -> None:
-        while not await self._try(self._terms.renew_within_s):
-            await self._clock.sleep(backoff_s(1, self._terms.retry_s, self._terms.retry_s))
+        if await self._try(self._terms.renew_within_s) is not _Outcome.OURS:
+            async with self._following():
+                await self._stand_by()
         logger.info("leading", lease=self._name, identity=self._identity)
+
+    @contextlib.asynccontextmanager
+    async def _following(self) -> AsyncIterator[None]:
+        """Hear of every change of the Lease: one that is given back is taken at once."""
+        leases = Informer(
+            self._kube,
+            LEASE,
+            namespace=self._namespace,
+            field_selector=f"metadata.name={self._name}",
+            clock=self._clock,
+        )
+        leases.add_handler(self._changed)
+        starting = asyncio.create_task(leases.start(), name=f"standby for {self._name}")
+        try:
+            yield
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await leases.close()
+
+    async def _stand_by(self) -> None:
+        """Returns once the Lease is ours."""
+        while True:
+            outcome = await self._try(self._terms.renew_within_s)
+            if outcome is _Outcome.OURS:
+                return
+            if outcome is _Outcome.UNREACHED:
+                await self._clock.sleep(backoff_s(1, self._terms.retry_s, self._terms.retry_s))
+            else:
+                self._on_standby()
+                await self._until_free()
+
+    async def _until_free(self) -> None:
+        """Returns once nobody holds the Lease any more, as far as is known here."""
+        while (left_s := self._held_s()) > 0:
+            self._news.clear()
+            timer = self._clock.call_later(left_s, self._news.set)
+            try:
+                await self._news.wait()
+            finally:
+                timer.cancel()
+
+    def _held_s(self) -> float:
+        """How long the Lease is still another's, if it is not renewed."""
+        if self._seen is None or not _holder(self._seen):
+            return 0.0
+        return self._seen_at_s + self._lease_s(self._seen) - self._clock.now()
+
+    def _changed(self, old: Obj | None, new: Obj | None) -> None:
+        if new is None:
+            self._seen = None
+        elif self._seen is None or is_later(version_of(new), version_of(self._seen)):
+            self._remember(new)
+        self._news.set()
 
     async def _lead(self, lead: Callable[[], Awaitable[object]]) -> bool:
         """True when the work ended by itself, False when the Lease was lost."""
+        self.leading = True
         work = asyncio.ensure_future(lead())
         renewing = asyncio.create_task(self._renew(), name=f"lease {self._name}")
         try:
@@ -91,33 +163,40 @@ class Elector:
             work.cancel()
             renewing.cancel()
             await asyncio.gather(work, renewing, return_exceptions=True)
+            self.leading = False
 
     async def _renew(self) -> None:
         """Returns when the Lease is another's, or could not be renewed in time."""
         while (left_s := self._renewed_s + self._terms.renew_within_s - self._clock.now()) > 0:
             await self._clock.sleep(min(self._terms.retry_s, left_s))
             left_s = self._renewed_s + self._terms.renew_within_s - self._clock.now()
-            ours = await self._try(max(0.0, left_s))
-            if not ours and self._seen is not None and _holder(self._seen) != self._identity:
+            outcome = await self._try(max(0.0, left_s))
+            if outcome is _Outcome.OTHERS and self._seen is not None and _holder(self._seen) != self._identity:
                 return
 
-    async def _try(self, timeout_s: float) -> bool:
-        """Take or renew the Lease; True if it is ours then."""
+    async def _try(self, timeout_s: float) -> _Outcome:
+        """Take the Lease, or renew it."""
         asked_s = self._clock.now()
         try:
             async with asyncio.timeout(timeout_s):
                 taken = await self._take()
         except (AlreadyExists, Conflict):
-            return False  # another candidate was faster
+            return _Outcome.OTHERS  # another candidate was faster
         except (KubeError, TimeoutError) as exc:
             logger.warning("the Lease cannot be reached", lease=self._name, error=str(exc) or "no answer in time")
-            return False
-        if taken:
-            # Others count from when it was written, which is after it was asked.
-            self._renewed_s = asked_s
-        return taken
+            return _Outcome.UNREACHED
+        if not taken:
+            return _Outcome.OTHERS
+        # Others count from when it was written, which is after it was asked.
+        self._renewed_s = asked_s
+        return _Outcome.OURS
 
     async def _take(self) -> bool:
+        if self._seen is not None and _holder(self._seen) == self._identity:
+            # As last seen: if it is so no more, the write conflicts.
+            with contextlib.suppress(Conflict, NotFound):
+                await self._write(self._seen)
+                return True
         try:
             live = await self._kube.get(LEASE, self._namespace, self._name)
         except NotFound:
@@ -127,8 +206,11 @@ class Elector:
         holder = _holder(live)
         if holder not in ("", self._identity) and not self._is_over(live):
             return False
-        self._remember(await self._kube.update(LEASE, {**live, **self._lease(live, self._identity)}))
+        await self._write(live)
         return True
+
+    async def _write(self, live: Obj) -> None:
+        self._remember(await self._kube.update(LEASE, {**live, **self._lease(live, self._identity)}))
 
     def _remember(self, live: Obj) -> None:
         """When the Lease was last seen to change, on our own clock: the holder's may be wrong."""
@@ -137,8 +219,10 @@ class Elector:
         self._seen = live
 
     def _is_over(self, live: Obj) -> bool:
-        lease_s = float(live["spec"].get("leaseDurationSeconds") or self._terms.lease_s)
-        return self._clock.now() >= self._seen_at_s + lease_s
+        return self._clock.now() >= self._seen_at_s + self._lease_s(live)
+
+    def _lease_s(self, live: Obj) -> float:
+        return float(live["spec"].get("leaseDurationSeconds") or self._terms.lease_s)
 
     def _lease(self, live: Obj, holder: str) -> Obj:
         now = _micro_time(self._clock.wall())

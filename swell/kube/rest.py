@@ -15,7 +15,7 @@ from swell.kube.client import Obj, ObjList, Patch, PatchType, Propagation, Watch
 from swell.kube.connect import Access
 from swell.kube.discovery import Discovery, Served, read_aggregated, read_plain
 from swell.kube.errors import Invalid, from_status
-from swell.kube.transport import Transport, lines
+from swell.kube.transport import Transport, lines, notice_loss
 from swell.runtime.clock import Clock
 
 WATCH_S: Final = 300.0
@@ -86,6 +86,7 @@ class RestClient:
         }
         path = _path(kind, namespace)
         async with self._http.stream("GET", path, query=query, timeout_s=lasts_s + WATCH_GRACE_S) as response:
+            notice_loss(response)
             async for line in lines(response):
                 if line:
                     yield _event(line)

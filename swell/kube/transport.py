@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +19,11 @@ CONNECT_TIMEOUT_S: Final = 10.0
 LINE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Of a watch; an object is far smaller than this."""
 MESSAGE_CHARACTERS_MAX: Final = 500
+
+# A stream whose server is silent for so long is asked whether it still is there, so often, before it is given up.
+SILENT_S: Final = 15
+PROBE_EACH_S: Final = 5
+PROBES: Final = 3
 
 JSON: Final = "application/json"
 USER_AGENT: Final = "swell"
@@ -87,6 +93,19 @@ class Transport:
     def _unavailable(self, error: BaseException) -> Unavailable:
         what = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
         return Unavailable(503, "ServiceUnavailable", f"the API server {self._access.host} cannot be reached: {what}")
+
+
+def notice_loss(response: aiohttp.ClientResponse) -> None:
+    """Have a stream end soon after its server went without a word: by itself TCP would wait for ever."""
+    connection = response.connection
+    transport = connection.transport if connection is not None else None
+    if transport is None:
+        return  # all of it is here already
+    sock = transport.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", SILENT_S), ("TCP_KEEPINTVL", PROBE_EACH_S), ("TCP_KEEPCNT", PROBES)):
+        if hasattr(socket, name):  # not all of them on every system
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

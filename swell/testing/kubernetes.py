@@ -72,18 +72,23 @@ def installed(folder: Path) -> Iterator[Installed]:
 
     Raises `SwellError`: what is missing, or which part fails.
     """
+    archives = write_images(folder / "images")
     node = Node.start(folder / "node")
     try:
         with node.enter():
-            yield install_on(node, folder / "images")
+            yield install_on(node, archives)
     finally:
         node.stop()
 
 
-def install_on(node: Node, archives: Path) -> Installed:
-    """Swell on this node, which the calling thread has entered; its images are written to `archives` before."""
-    _run([sys.executable, "-m", "image", "--output", str(archives)], cwd=CHECKOUT)
-    for archive in sorted(archives.glob("*.tar")):
+def write_images(folder: Path) -> list[Path]:
+    """All of our images as docker-archive tars. Packages are downloaded: no node's network has what that needs."""
+    return [Path(line) for line in _run([sys.executable, "-m", "image", "--output", str(folder)], cwd=CHECKOUT).split()]
+
+
+def install_on(node: Node, archives: list[Path]) -> Installed:
+    """Swell, from these archives, on this node, which the calling thread has entered."""
+    for archive in archives:
         node.load(archive)
     images = ClusterImages(node=node)
     home = Home(f"{node.ip}:{NODE_PORT}", f"{DOMAIN}:{NODE_PORT}", node.kubeconfig, images, caller=BRIDGE_IP)

@@ -79,7 +79,6 @@ class World:
 
     def __init__(self, **settings: Any) -> None:
         self.clock = ManualClock()
-        self.connected = True
         self.refusing: set[Address] = set()
         self.refused: list[Exchange] = []
         self.probes: list[tuple[Address, Callable[[bool], None]]] = []
@@ -87,7 +86,8 @@ class World:
         self.gateway = Gateway()
         self.pods: dict[str, Obj] = {}
         self.settings = Settings(**settings)
-        self.health = Health(lambda: self.connected)
+        self.health = Health()
+        self.health.serving, self.health.looking = True, False
         self.reporter = Reporter("activator", self.clock, self._report)
         self.backends = Backends(
             self.clock,
@@ -564,10 +564,10 @@ def test_at_the_end_those_who_still_wait_are_told_so() -> None:
     assert b"retry-after" in exchange.answer_headers
 
 
-def test_case_23_a_kubelets_probe_on_no_routes_host_tells_whether_we_are_connected() -> None:
+def test_case_23_a_kubelets_probe_on_no_routes_host_tells_whether_we_are_ready() -> None:
     world = ready_world()
     assert world.request("10.1.2.3", user_agent="kube-probe/1.31").status == 200
-    world.connected = False
+    world.health.looking = True
     probe = world.request("10.1.2.3", user_agent="kube-probe/1.31")
     assert (probe.status, probe.body) == (500, b"connection has not yet been established\n")
     assert world.request().went == [ip(1)], "traffic is proxied all the same"

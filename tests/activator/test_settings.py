@@ -38,6 +38,20 @@ def test_what_is_set_is_taken() -> None:
     assert (settings.trust_revision_headers, settings.shutdown_grace_s) == (True, 2.5)
 
 
+def test_proxies_are_trusted_by_ranges_of_addresses() -> None:
+    assert Settings.parse(POD).trust is None
+    trust = Settings.parse({**POD, "SWELL_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7,fd00::/8"}).trust
+    assert trust is not None and not trust.announced
+    assert [trust.covers(ip) for ip in ("10.1.2.3", "192.0.2.7", "fd00::1")] == [True] * 3
+    assert not any(trust.covers(ip) for ip in ("11.0.0.1", "192.0.2.8", "::1", ""))
+
+
+def test_proxy_headers_are_taken_from_trusted_proxies_only() -> None:
+    trust = Settings.parse({**POD, "SWELL_TRUSTED_PROXIES": "10.0.0.0/8", "SWELL_PROXY_PROTOCOL": "true"}).trust
+    assert trust is not None
+    assert trust.may_announce("10.0.0.1") and not trust.may_announce("11.0.0.1")
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [
@@ -48,6 +62,9 @@ def test_what_is_set_is_taken() -> None:
         ("SWELL_TRUST_REVISION_HEADERS", "perhaps"),
         ("SWELL_SHUTDOWN_GRACE_S", "-1"),
         ("SWELL_DRAIN_DEADLINE_S", "nan"),
+        ("SWELL_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("SWELL_TRUSTED_PROXIES", "10.0.0.0/8,lb.example.com"),
+        ("SWELL_PROXY_PROTOCOL", "true"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(key: str, value: str) -> None:

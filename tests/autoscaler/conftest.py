@@ -27,6 +27,7 @@ from swell.kube.errors import KubeError
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
+from swell.testing.outage import CutOff
 from swell.wire.stats import Stat, encode_messages
 
 SYSTEM = "swell-system"
@@ -66,17 +67,19 @@ class World:
         self.clock = ManualClock()
         self.kube = Kube(ApiServer(open_store(":memory:"), clock=self.clock))
         bootstrap(self.kube._server, definitions(), ["default", SYSTEM])
+        self.api = CutOff(self.kube)
         self.socket: ClientConnection | None = None
         self.port = 0
         self._stop = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[int] | None = None
 
-    async def start(self, *, heard: bool = True) -> None:
+    async def start(self, *, heard: bool = True, **options: Any) -> None:
         """Run the autoscaler; with `heard` an activator connects and has been there for some seconds."""
-        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        ready = self._ready = asyncio.get_running_loop().create_future()
         self._stop = asyncio.Event()
-        settings = Settings(system_namespace=SYSTEM, listen_ip="127.0.0.1", port=self.port)
-        self._running = asyncio.create_task(run(settings, self.kube, self.clock, self._stop, ready.set_result))
+        settings = Settings(system_namespace=SYSTEM, listen_ip="127.0.0.1", port=self.port, **options)
+        self._running = asyncio.create_task(run(settings, self.api, self.clock, self._stop, self._serves))
         await asyncio.wait((self._running, ready), return_when=asyncio.FIRST_COMPLETED)
         if self._running.done():
             self._running.result()
@@ -84,6 +87,11 @@ class World:
         if heard:
             await self.connect()
             await self.clock.pass_time(2.0, step_s=1.0)
+
+    def _serves(self, port: int) -> None:
+        """It listens; with an election that may happen more than once."""
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(port)
 
     async def stop(self) -> None:
         self._stop.set()

@@ -18,6 +18,7 @@ from swell.api.kinds import (
     CORE_SERVICE,
     DEPLOYMENT,
     EVENT,
+    LEASE,
     POD,
     POD_AUTOSCALER,
     REVISION,
@@ -36,7 +37,7 @@ KINDS = (SERVICE, CONFIGURATION, REVISION, ROUTE, POD_AUTOSCALER, DEPLOYMENT, CO
 PROGRESSING = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
 
 
-def admitted(obj: Obj, *, old: Obj | None, operation: str, user: str, subresource: str, dry_run: bool) -> Obj:
+def admitted(obj: Obj, *, old: Obj | None, operation: str, user: str, subresource: str, **_: object) -> Obj:
     return admit(obj, old=old, operation=operation, user=user, subresource=subresource).obj
 
 
@@ -89,6 +90,16 @@ class Cluster:
         if self._running is not None:
             await self._running
             self._running = None
+
+    async def until_leads(self, name: str) -> None:
+        """Returns once that one holds the Lease."""
+        async with asyncio.timeout(10):
+            listed = await self.kube.list(LEASE, SYSTEM)
+            if any(lease["spec"]["holderIdentity"] == name for lease in listed.items):
+                return
+            async for event in self.kube.watch(LEASE, SYSTEM, resource_version=listed.resource_version):
+                if event.object["spec"]["holderIdentity"] == name:
+                    return
 
     async def config(self, name: str, data: dict[str, str]) -> None:
         await self.kube.create(CONFIG_MAP, {"metadata": {"name": name, "namespace": SYSTEM}, "data": data})
@@ -221,7 +232,7 @@ def is_ready(obj: Obj) -> bool:
 async def cluster() -> AsyncIterator[Cluster]:
     cluster = Cluster()
     await cluster.config("config-domain", {"localhost": ""})
-    await cluster.config("config-network", {"swell.dev/external-port": "8080"})
+    await cluster.config("config-network", {"swell.external-port": "8080"})
     await cluster.start()
     yield cluster
     await cluster.stop()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from controller.program import Settings
+import aiohttp
+
+from controller.program import Settings, run
 from swell.api import labels
 from swell.api.kinds import (
     CONFIG_MAP,
@@ -21,7 +24,9 @@ from swell.api.kinds import (
     SERVICE,
 )
 from swell.api.meta import Obj, is_controlled_by
+from swell.runtime.clock import SystemClock
 from swell.testing.clock import settle
+from swell.testing.peers import free_port
 
 Cluster = Any
 Says = Callable[..., Obj]
@@ -136,7 +141,7 @@ async def test_new_settings_reach_pods_and_urls_of_what_is_there(cluster: Cluste
     await cluster.apply()
     await cluster.serve("svc-00001")
     await cluster.ready()
-    patch = {"data": {"swell.dev/external-port": "80"}}
+    patch = {"data": {"swell.external-port": "80"}}
     await cluster.kube.patch(CONFIG_MAP, "swell-system", "config-network", patch)
     await cluster.until(SERVICE, "svc", lambda s: s["status"]["url"] == "http://svc.ns.localhost")
     await cluster.config("config-deployment", {"queue-sidecar-image": "queue:2"})
@@ -276,6 +281,34 @@ async def test_a_service_made_anew_does_not_take_its_predecessors_revision_for_i
     await cluster.ready()
     reasons = {event["reason"] for event in (await cluster.kube.list(EVENT, "ns")).items}
     assert "InternalError" not in reasons
+
+
+async def test_who_stands_by_is_ready_and_says_that_it_does_not_lead(cluster: Cluster) -> None:
+    await cluster.stop()
+    stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
+    standby = Settings(leader_election=True, pod_name="second", listen_ip="127.0.0.1", admin_port=free_port())
+    await cluster.start(Settings(leader_election=True, pod_name="first"))
+    await cluster.until_leads("first")
+    running = asyncio.create_task(run(standby, cluster.counted, SystemClock(), stop, ready.set_result))
+    await ready
+    await cluster.apply()
+    await cluster.serve("svc-00001")
+    await cluster.ready()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{standby.admin_port}") as session:
+        assert [(await session.get(path)).status for path in ("/livez", "/readyz")] == [200, 200]
+        found = await (await session.get("/metrics")).text()
+        assert 'swell_leader{lease="swell-controller"} 0.0' in found
+        assert 'swell_queue_depth{controller="revision"} 1.0' in found, "it knows what it would have to do"
+        await cluster.stop()
+        await cluster.until_leads("second")
+        await cluster.apply("next")
+        await cluster.serve("next-00001")
+        await cluster.ready("next")
+        found = await (await session.get("/metrics")).text()
+        assert 'swell_leader{lease="swell-controller"} 1.0' in found
+        assert 'swell_reconciliations_total{controller="revision",outcome="done"}' in found
+    stop.set()
+    await running
 
 
 async def test_of_two_controllers_only_the_leader_works_and_the_other_takes_over(cluster: Cluster) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from swell.api.kinds import LEASE, Kind
 from swell.api.meta import Obj
+from swell.kube.client import ObjList, WatchEvent
 from swell.kube.errors import Unavailable
 from swell.kube.leader import LEASE_S, RENEW_WITHIN_S, RETRY_S, Elector
 from swell.local.apiserver.server import StoreClient
@@ -20,8 +24,17 @@ class Candidate:
     def __init__(self, name: str, kube: StoreClient, clock: ManualClock) -> None:
         self.leading = False
         self.cut = False
+        self.asked: Counter[str] = Counter()
+        self.standing_by = 0
         self._kube = kube
-        self._elector = Elector(self, "default", "controller", name, clock)  # type: ignore[arg-type]
+        self._elector = Elector(
+            self,  # type: ignore[arg-type]
+            "default",
+            "controller",
+            name,
+            clock,
+            on_standby=self._stand_by,
+        )
         self._task = asyncio.create_task(self._elector.run(self._lead))
 
     async def _lead(self) -> None:
@@ -31,19 +44,33 @@ class Candidate:
         finally:
             self.leading = False
 
+    def _stand_by(self) -> None:
+        self.standing_by += 1
+
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Obj:
-        self._check()
+        self._check("get")
         return await self._kube.get(kind, namespace, name)
 
     async def create(self, kind: Kind, obj: Obj) -> Obj:
-        self._check()
+        self._check("create")
         return await self._kube.create(kind, obj)
 
     async def update(self, kind: Kind, obj: Obj, *, subresource: str = "") -> Obj:
-        self._check()
+        self._check("update")
         return await self._kube.update(kind, obj)
 
-    def _check(self) -> None:
+    async def list(self, kind: Kind, namespace: str | None = None, **options: Any) -> ObjList:
+        self._check("list")
+        return await self._kube.list(kind, namespace, **options)
+
+    async def watch(self, kind: Kind, namespace: str | None = None, **options: Any) -> AsyncIterator[WatchEvent]:
+        self._check("watch")
+        async for event in self._kube.watch(kind, namespace, **options):
+            self._check("event")
+            yield event
+
+    def _check(self, what: str) -> None:
+        self.asked[what] += 1
         if self.cut:
             raise Unavailable(503, "ServiceUnavailable", "cut")
 
@@ -57,7 +84,7 @@ class Candidate:
         self._task.cancel()
 
 
-async def test_one_leads_and_when_it_stops_another_takes_over_within_a_retry(
+async def test_one_leads_and_when_it_stops_another_takes_over_at_once(
     store_client: StoreClient, clock: ManualClock
 ) -> None:
     first = Candidate("first", store_client, clock)
@@ -66,8 +93,8 @@ async def test_one_leads_and_when_it_stops_another_takes_over_within_a_retry(
     await clock.pass_time(60, step_s=0.5)
     assert (first.leading, second.leading) == (True, False)
     await first.stop()
-    await clock.pass_time(RETRY_S, step_s=0.5)
-    assert (first.leading, second.leading) == (False, True)
+    await settle(100)
+    assert (first.leading, second.leading) == (False, True), "no time has passed"
     lease = await store_client.get(LEASE, "default", "controller")
     assert lease["spec"]["holderIdentity"] == "second"
     assert lease["spec"]["leaseTransitions"] == 1
@@ -110,6 +137,64 @@ async def test_a_leader_that_cannot_renew_stops_before_another_starts(
     assert (leader.leading, other.leading) == (False, True)
     for each in both:
         await each.stop()
+
+
+async def test_a_standby_only_listens(store_client: StoreClient, clock: ManualClock) -> None:
+    first = Candidate("first", store_client, clock)
+    await settle()
+    second = Candidate("second", store_client, clock)
+    await settle()
+    assert (first.standing_by, second.standing_by) == (0, 1)
+    first.asked.clear()
+    second.asked.clear()
+    await clock.pass_time(60, step_s=0.5)
+    assert first.asked.keys() == {"update"}, "a leader renews with one write and reads nothing"
+    assert second.asked.keys() == {"event"}
+    for each in (second, first):
+        await each.stop()
+
+
+async def test_a_lease_that_is_deleted_is_taken_at_once(store_client: StoreClient, clock: ManualClock) -> None:
+    first = Candidate("first", store_client, clock)
+    await settle()
+    second = Candidate("second", store_client, clock)
+    await settle()
+    first.kill()
+    await store_client.delete(LEASE, "default", "controller")
+    await settle(100)
+    assert second.leading
+    await second.stop()
+
+
+async def test_a_standby_whose_watch_is_dead_asks_again_when_the_lease_should_have_run_out(
+    store_client: StoreClient, clock: ManualClock
+) -> None:
+    first = Candidate("first", store_client, clock)
+    await settle()
+    second = Candidate("second", store_client, clock)
+    await settle()
+    second.cut = True
+    await clock.pass_time(40, step_s=0.5)
+    assert (first.leading, second.leading) == (True, False)
+    await first.stop()
+    second.cut = False
+    await clock.pass_time(2 * RETRY_S, step_s=0.5)
+    assert second.leading
+    await second.stop()
+
+
+async def test_after_an_outage_the_leader_of_before_leads_again_within_a_retry(
+    store_client: StoreClient, clock: ManualClock
+) -> None:
+    only = Candidate("only", store_client, clock)
+    await settle()
+    only.cut = True
+    await clock.pass_time(60, step_s=0.5)
+    assert not only.leading
+    only.cut = False
+    await clock.pass_time(2 * RETRY_S, step_s=0.5)
+    assert only.leading
+    await only.stop()
 
 
 async def test_what_the_work_raises_reaches_the_caller(store_client: StoreClient, clock: ManualClock) -> None:

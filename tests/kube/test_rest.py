@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from aiohttp import web
 
@@ -27,6 +30,7 @@ from swell.kube.errors import (
     Unavailable,
 )
 from swell.kube.rest import RestClient
+from swell.kube.transport import SILENT_S, notice_loss
 from swell.local.apiserver.pki import make_pki
 from swell.testing.clock import ManualClock
 
@@ -177,6 +181,30 @@ async def test_a_watch_that_is_cut_says_so_after_what_came(tmp_path: Path) -> No
     async with watching(tmp_path, event("a"), cut=True) as events:
         with pytest.raises(Unavailable):
             await collect(events, seen)
+
+
+async def test_the_kernel_looks_after_a_stream_whose_server_says_nothing() -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"x")
+        await asyncio.Event().wait()
+        return response
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        assert response.connection is not None and response.connection.transport is not None
+        sock = response.connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 0
+        notice_loss(response)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == SILENT_S
+    await runner.cleanup()
 
 
 async def test_an_error_inside_a_watch_is_raised(tmp_path: Path) -> None:

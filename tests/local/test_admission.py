@@ -75,6 +75,13 @@ async def test_every_kind_is_stored_with_its_defaults_and_takes_a_status(kube: S
     assert made["metadata"]["annotations"][labels.METRIC] == "concurrency"
 
 
+def test_a_warning_reaches_the_writer_of_what_is_accepted(server: ApiServer) -> None:
+    warnings: list[str] = []
+    server.create(server.registry.of(SERVICE), "ns", service(), Caller(warn=warnings.append))
+    assert len(warnings) == 1
+    assert "spec.template.spec.containers[0].securityContext.runAsNonRoot" in warnings[0]
+
+
 async def test_what_is_not_valid_names_the_field_and_creates_nothing(kube: StoreClient) -> None:
     bad = service(template=revision_template(containerConcurrency=-1))
     with pytest.raises(Invalid) as caught:

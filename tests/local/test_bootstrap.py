@@ -10,7 +10,8 @@ import pytest
 from swell.api.crds import definitions
 from swell.api.kinds import CONFIG_MAP, NAMESPACE
 from swell.config import autoscaler, deployment, domain, network
-from swell.local.admission import PARSERS, Admission
+from swell.config.admission import PARSERS
+from swell.local.admission import Admission
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.local.bootstrap import NAMESPACES, SYSTEM_NAMESPACE, ensure_config_maps

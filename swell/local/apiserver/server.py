@@ -13,7 +13,7 @@ from typing import Any, Final
 from swell.api.kinds import CUSTOM_RESOURCE_DEFINITION, EVENT, NAMESPACE
 from swell.api.meta import Obj, parse_rfc3339, rfc3339
 from swell.kube.client import PatchType
-from swell.kube.errors import AlreadyExists, KubeError
+from swell.kube.errors import AlreadyExists
 from swell.local.apiserver import paging, patches, scale
 from swell.local.apiserver.client import StoreClient as StoreClient
 from swell.local.apiserver.definitions import CLEANUP_FINALIZER
@@ -33,7 +33,7 @@ from swell.local.apiserver.resource import Resource
 from swell.local.apiserver.selection import Matches, Selection, everything, exact_name, selector
 from swell.local.apiserver.store import Store
 from swell.local.apiserver.strategic import apply_merge, strategic_merge
-from swell.local.apiserver.writes import Admit, Caller, Writes, admitted_by
+from swell.local.apiserver.writes import Admit, Caller, Writes
 from swell.runtime.clock import Clock, SystemClock
 
 EVENTS_MAX: Final = 2000
@@ -285,12 +285,11 @@ def _translated(admit: Admit | None) -> Admit:
         return _as_it_is
     from swell.api.admission import Denied
 
-    def admitted(obj: Obj, *, old: Obj | None, operation: str, user: str, subresource: str, dry_run: bool) -> Obj:
+    def admitted(obj: Obj, **about: Any) -> Obj:
         try:
-            return admit(obj, old=old, operation=operation, user=user, subresource=subresource, dry_run=dry_run)
+            return admit(obj, **about)
         except Denied as exc:
-            refused: KubeError = admitted_by(exc)
-            raise refused from exc
+            raise bad_request(str(exc)) from exc
 
     return admitted
 

@@ -13,7 +13,7 @@ import orjson
 
 from swell.api.kinds import NAMESPACE
 from swell.api.meta import Obj, rfc3339
-from swell.kube.errors import AlreadyExists, Invalid, KubeError
+from swell.kube.errors import AlreadyExists
 from swell.local.apiserver import scale
 from swell.local.apiserver.failures import (
     FieldFault,
@@ -46,12 +46,20 @@ _NO_GENERATION: Final = frozenset({"metadata", "status", "apiVersion", "kind"})
 class Admit(Protocol):
     """Defaulting and validation of some kinds; returns the object to store.
 
-    `obj` may be changed. Raises `swell.api.admission.Denied`; the message reaches the client as an
-    admission webhook's would.
+    `obj` may be changed; what `warn` is told reaches the writer. Raises `swell.api.admission.Denied`; the message
+    reaches the client as it is.
     """
 
     def __call__(
-        self, obj: Obj, *, old: Obj | None, operation: str, user: str, subresource: str, dry_run: bool
+        self,
+        obj: Obj,
+        *,
+        old: Obj | None,
+        operation: str,
+        user: str,
+        subresource: str,
+        dry_run: bool,
+        warn: Callable[[str], None],
     ) -> Obj: ...
 
 
@@ -259,7 +267,13 @@ class Writes:
     def _admitted(self, new: Obj, old: Obj | None, caller: Caller, subresource: str) -> Obj:
         operation = "CREATE" if old is None else "UPDATE"
         return self._admit(
-            new, old=old, operation=operation, user=caller.user, subresource=subresource, dry_run=caller.dry_run
+            new,
+            old=old,
+            operation=operation,
+            user=caller.user,
+            subresource=subresource,
+            dry_run=caller.dry_run,
+            warn=caller.warn,
         )
 
     def _count_generation(self, resource: Resource, new: Obj, old: Obj) -> None:
@@ -326,10 +340,3 @@ def _complain(resource: Resource, unknown: list[str], caller: Caller) -> None:
         f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}: '
         f"strict decoding error: {', '.join(texts)}"
     )
-
-
-def admitted_by(error: Exception) -> KubeError:
-    """The refusal of admission, as an admission webhook's reaches clients."""
-    prefix = 'admission webhook "validation.webhook.serving.knative.dev" denied the request: '
-    message = str(error)
-    return Invalid(400, "BadRequest", message if message.startswith("admission webhook") else prefix + message)

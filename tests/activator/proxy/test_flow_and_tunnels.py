@@ -264,6 +264,47 @@ async def test_a_drain_waits_for_what_is_in_progress_and_closes_what_is_idle(wor
     assert world.server.connections == 0
 
 
+async def test_a_server_that_retires_serves_on_and_says_with_each_answer_that_it_is_the_last(world: World) -> None:
+    async def talk(line: Line) -> None:
+        while await line.head():
+            line.say(OK)
+
+    await world.app(talk)
+    early, late, ours = [await world.caller() for _ in range(3)]
+    early.say(GET)
+    assert await early.hear(len(OK)) == OK
+    world.server.retire()
+    for line in (early, late, await world.caller()):
+        line.say(GET)
+        assert b"\r\nConnection: close\r\n" in await line.rest()
+    world.handle = lambda exchange: exchange.reply(404, b"no\n")
+    ours.say(GET)
+    assert b"\r\nConnection: close\r\n" in await ours.rest()
+
+
+async def test_a_server_that_retires_does_not_close_a_connection_that_it_has_not_said_it_would(world: World) -> None:
+    go_on = asyncio.Event()
+
+    async def talk(line: Line) -> None:
+        await line.head()
+        line.say(OK[:-1])
+        await go_on.wait()
+        line.say(OK[-1:])
+        await line.rest()
+
+    await world.app(talk)
+    idle, busy = await world.caller(), await world.caller()
+    busy.say(GET)
+    await busy.hear(len(OK) - 1)
+    world.server.retire()
+    go_on.set()
+    await busy.hear(1)
+    world.handle = lambda exchange: exchange.reply(200, b"x\n")
+    for line in (busy, idle):
+        line.say(GET)
+        assert b"\r\nConnection: close\r\n" in await line.rest()
+
+
 async def test_a_drain_cuts_what_is_left_at_its_deadline(world: World) -> None:
     world.handle = lambda exchange: None
     line = await world.caller()

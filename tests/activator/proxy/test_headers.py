@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.headers import host_name, response_head
+from activator.proxy.headers import NO_NAMES, Origin, host_name, response_head
 from activator.proxy.heads import Request, Response, read_request
+from activator.proxy.trust import CLAIMS
 
 APP = ("10.0.0.7", 8012)
+CALLER = Origin(b"10.0.0.9", NO_NAMES)
 Extra = tuple[tuple[bytes, bytes], ...]
 
 
@@ -16,9 +18,11 @@ def read(*lines: bytes, first: bytes = b"GET /a?b HTTP/1.1", host: bytes = b"Hos
     return read_request(b"\r\n".join([first, *([host] if host else []), *lines, b"", b""]), None)
 
 
-def sent(request: Request, set_headers: Extra = (), drop: frozenset[bytes] = frozenset()) -> list[bytes]:
+def sent(
+    request: Request, set_headers: Extra = (), drop: frozenset[bytes] = frozenset(), origin: Origin = CALLER
+) -> list[bytes]:
     """The lines that go to the app, the request line first, the others sorted."""
-    head = request.sent_as(b"10.0.0.9", APP, set_headers, drop)
+    head = request.sent_as(origin, APP, set_headers, drop)
     assert head.endswith(b"\r\n\r\n")
     first, *others = head[:-4].split(b"\r\n")
     return [first, *sorted(others)]
@@ -126,6 +130,17 @@ def test_case_46_what_the_caller_says_of_itself_goes_on_unchanged() -> None:
     assert {b"Forwarded: for=a", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h"} <= set(lines)
 
 
+def test_of_a_caller_who_is_not_trusted_nothing_that_it_claims_goes_on() -> None:
+    claims = (b"Forwarded: for=a", b"X-FORWARDED-For: 1.1.1.1", b"X-Forwarded-Proto: https", b"X-Real-Ip: 1.1.1.1")
+    for version in (b"1.1", b"1.0"):
+        request = read(*claims, b"Accept: */*", first=b"GET / HTTP/" + version)
+        assert sent(request, origin=Origin(b"10.0.0.9", CLAIMS))[1:] == [
+            b"Accept: */*",
+            b"Host: Example.com:8080",
+            b"X-Forwarded-For: 10.0.0.9",
+        ]
+
+
 def test_case_47_headers_are_set_and_dropped_in_any_case() -> None:
     request = read(b"K-Proxy-Request: me", b"K-ORIGINAL-HOST: x", b"Accept: */*")
     lines = sent(request, ((b"k-proxy-request", b"activator"), (b"host", b"app")), frozenset({b"k-original-host"}))
@@ -178,10 +193,10 @@ def test_an_old_request_becomes_a_new_one() -> None:
 
 def test_a_head_that_is_sent_again_to_another_place_is_the_same_head_unless_asked_otherwise() -> None:
     request = read()
-    first = request.sent_as(b"10.0.0.9", APP, (), frozenset())
-    assert request.sent_as(b"10.0.0.9", ("10.0.0.8", 8012), (), frozenset()) == first
-    assert b"a: b\r\n" in request.sent_as(b"10.0.0.9", APP, ((b"a", b"b"),), frozenset())
-    assert b"Host" not in request.sent_as(b"10.0.0.9", APP, (), frozenset({b"host"}))
+    first = request.sent_as(CALLER, APP, (), frozenset())
+    assert request.sent_as(CALLER, ("10.0.0.8", 8012), (), frozenset()) == first
+    assert b"a: b\r\n" in request.sent_as(CALLER, APP, ((b"a", b"b"),), frozenset())
+    assert b"Host" not in request.sent_as(CALLER, APP, (), frozenset({b"host"}))
 
 
 def answer(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> Response:

@@ -64,6 +64,11 @@ def test_all_that_is_optional_is_read() -> None:
     assert (settings.drain_quiet_s, settings.admin_port, settings.statistics_port) == (1.5, 18022, 19090)
 
 
+@pytest.mark.parametrize(("timeout_s", "quiet_s"), [("10", 5), ("0", 30), ("600", 30)])
+def test_a_short_grace_is_not_all_waited_for_more_requests(timeout_s: str, quiet_s: float) -> None:
+    assert Settings.parse(REQUIRED | {"REVISION_TIMEOUT_SECONDS": timeout_s}).drain_quiet_s == quiet_s
+
+
 def test_a_timeout_of_zero_is_the_default_and_does_not_fire_at_once() -> None:
     assert Settings.parse(REQUIRED | {"REVISION_TIMEOUT_SECONDS": "0"}).timeout_s == 300
 

@@ -1,0 +1,175 @@
+"""A whole front door over the real API server and a real websocket, in virtual time: when it is ready, how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.server import Server, ServerConnection, serve
+
+from activator.program import FrontDoor, Settings
+from swell.api.crds import definitions
+from swell.api.kinds import REVISION
+from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
+from swell.local.apiserver.store import open_store
+from swell.testing.clock import ManualClock, settle
+from swell.testing.outage import CutOff
+from swell.testing.peers import Caller, call, free_port
+
+GRACE_S = 15.0
+PATIENCE_S = 5.0
+SYSTEM = "swell-system"
+
+
+class World:
+    """One front door; `autoscaler_port` is where it looks for the autoscaler."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        server = ApiServer(open_store(":memory:"), clock=self.clock)
+        bootstrap(server, definitions(), ["default", SYSTEM])
+        self.kube = CutOff(StoreClient(server))
+        self.autoscaler_port = free_port()
+        settings = Settings(
+            listen_ip="127.0.0.1",
+            gateway_port=0,
+            admin_port=0,
+            autoscaler_url=f"ws://127.0.0.1:{self.autoscaler_port}",
+            shutdown_grace_s=GRACE_S,
+        )
+        self.door = FrontDoor(settings, self.kube, self.clock)
+        self._autoscaler: Server | None = None
+
+    @property
+    def unready(self) -> str:
+        return self.door.health.unready()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", self.door.gateway_port
+
+    async def autoscaler_comes(self) -> None:
+        async def take(connection: ServerConnection) -> None:
+            async for _ in connection:
+                pass
+
+        self._autoscaler = await serve(take, "127.0.0.1", self.autoscaler_port)
+
+    async def autoscaler_goes(self) -> None:
+        if self._autoscaler is not None:
+            self._autoscaler.close()
+            await self._autoscaler.wait_closed()
+            self._autoscaler = None
+
+    async def until_connected(self, connected: bool = True) -> None:
+        async with asyncio.timeout(20):
+            while self.door.stream.connected is not connected:
+                await self.clock.pass_time(0.01, step_s=0.01)
+                await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    try:
+        yield world
+    finally:
+        await world.door.close()
+        await world.autoscaler_goes()
+
+
+@asynccontextmanager
+async def draining(world: World) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(world.door.drain())
+    await settle()
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_it_is_ready_once_it_listens_and_has_reached_the_autoscaler(world: World) -> None:
+    await world.autoscaler_comes()
+    await world.door.start()
+    await world.until_connected()
+    assert world.unready == ""
+
+
+async def test_it_is_ready_without_an_autoscaler_but_not_at_once(world: World) -> None:
+    await world.door.start()
+    world.clock.advance(PATIENCE_S - 0.1)
+    assert world.unready == "connection has not yet been established"
+    world.clock.advance(0.2)
+    assert world.unready == ""
+
+
+async def test_it_is_not_ready_before_its_caches_are_full_however_long_that_takes(world: World) -> None:
+    world.kube.cut()
+    starting = asyncio.create_task(world.door.start())
+    await world.clock.pass_time(2 * PATIENCE_S, step_s=0.5)
+    assert world.unready == "caches are being filled"
+    world.kube.mend()
+    await world.clock.pass_time(5, step_s=0.5)
+    await starting
+    assert world.unready == ""
+
+
+async def test_it_stays_ready_while_the_autoscaler_is_away_and_finds_it_when_it_is_back(world: World) -> None:
+    await world.autoscaler_comes()
+    await world.door.start()
+    await world.until_connected()
+    await world.autoscaler_goes()
+    await world.until_connected(False)
+    assert world.unready == ""
+    assert world.door.admin.answer("GET", "/readyz", b"").status == 200
+    assert b'"connected": false' in world.door.admin.answer("GET", "/state", b"").body
+    assert (
+        b'kn_activator_stats_conn_reachable{peer="autoscaler"} 0.0'
+        in world.door.admin.answer("GET", "/metrics", b"").body
+    )
+    await world.autoscaler_comes()
+    await world.until_connected()
+
+
+async def test_what_it_knows_stays_while_the_api_server_is_away(world: World) -> None:
+    revision = {"metadata": {"name": "hello-00001", "namespace": "default"}, "spec": {"containers": [{"image": "a"}]}}
+    await world.kube.create(REVISION, revision)
+    await world.door.start()
+    world.clock.advance(PATIENCE_S)
+    world.kube.cut()
+    await world.clock.pass_time(60, step_s=0.5)
+    assert world.unready == ""
+    assert [target.name for target in world.door.activator.lanes] == ["hello-00001"]
+    world.kube.mend()
+    await world.kube.create(REVISION, {**revision, "metadata": {"name": "hello-00002", "namespace": "default"}})
+    await world.clock.pass_time(5, step_s=0.5)
+    assert [target.name for target in world.door.activator.lanes] == ["hello-00001", "hello-00002"]
+
+
+async def test_on_the_way_out_it_is_unready_at_once_and_serves_for_the_grace(world: World) -> None:
+    await world.door.start()
+    world.clock.advance(PATIENCE_S)
+    kept = await Caller.connect(world.address)
+    kept.send()
+    assert "connection" not in (await kept.answer()).headers
+    idle = await Caller.connect(world.address)
+    async with draining(world) as drain:
+        assert world.unready == "received SIGTERM from kubelet"
+        for caller in (kept, await Caller.connect(world.address)):
+            caller.send()
+            answer = await caller.answer()
+            assert (answer.status, answer.headers["connection"]) == (404, "close")
+            assert await caller.reader.read() == b""
+        world.clock.advance(GRACE_S - 0.1)
+        assert (await call(world.address)).status == 404
+        assert not idle.reader.at_eof()
+        world.clock.advance(0.2)
+        assert await idle.reader.read() == b""
+        await drain
+    with pytest.raises(ConnectionRefusedError):
+        await Caller.connect(world.address)
+    kept.close()
+    idle.close()
