@@ -194,6 +194,56 @@ def image_remove(name: Annotated[str, typer.Argument()], state: State = None) ->
 
 
 @app.command()
+def install(
+    image: Annotated[
+        str | None, typer.Option(help="The image of all programs, in a registry that the nodes reach.")
+    ] = None,
+    replicas: Annotated[int | None, typer.Option(help="Of each program; 2 or more survive the loss of a node.")] = None,
+    high_availability: Annotated[bool, typer.Option("--high-availability", help="The same as --replicas 2.")] = False,
+    domain: Annotated[
+        str | None, typer.Option(help="Services are NAME.NAMESPACE.DOMAIN; without one, for the cluster only.")
+    ] = None,
+    service_type: Annotated[
+        str | None, typer.Option(help="Of the front door: LoadBalancer (the default), NodePort or ClusterIP.")
+    ] = None,
+    external_port: Annotated[
+        int | None, typer.Option(help="Where users reach the front door: in URLs, and as a node port if it can be.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the objects as YAML; no cluster is asked.")] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until all programs run.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait.")] = 180.0,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Install Swell on a Kubernetes cluster, or upgrade it there."""
+    from swell.cli.installation.install import install as run_install
+    from swell.cli.installation.render import Options
+
+    several = replicas if replicas is not None else 2 if high_availability else None
+    options = Options(image, several, domain, service_type, external_port)
+    _run(run_install(options, kubeconfig, dry_run=dry_run, wait_s=timeout if wait else None))
+
+
+@app.command()
+def uninstall(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, even if Services are lost.")] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for what goes, at each of two steps.")] = 180.0,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Remove Swell from a Kubernetes cluster, with all Services; nothing of it stays."""
+    from swell.cli.installation.uninstall import uninstall as run_uninstall
+
+    _run(run_uninstall(kubeconfig, yes=yes, timeout_s=timeout))
+
+
+@app.command()
+def status(kubeconfig: Kubeconfig = None) -> None:
+    """Show how the installation on a cluster is; exit code 1 if something is wrong."""
+    from swell.cli.installation.status import status as run_status
+
+    _run(run_status(kubeconfig))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as of

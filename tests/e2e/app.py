@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 instance = uuid.uuid4().hex
 in_flight = 0
 in_flight_max = 0
+go_on = asyncio.Event()
 
 
 @web.middleware
@@ -51,6 +52,23 @@ async def echo(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def size(request: web.Request) -> web.Response:
+    return web.json_response({"bytes": sum([len(chunk) async for chunk in request.content.iter_any()])})
+
+
+async def parts(request: web.Request) -> web.StreamResponse:
+    """GET sends a first part; a POST meanwhile has it send the second."""
+    if request.method == "POST":
+        go_on.set()
+        return web.Response()
+    response = web.StreamResponse()
+    await response.prepare(request)
+    await response.write(b"first")
+    await go_on.wait()
+    await response.write(b"second")
+    return response
+
+
 async def socket(request: web.Request) -> web.WebSocketResponse:
     ws = web.WebSocketResponse()
     await ws.prepare(request)
@@ -69,6 +87,8 @@ async def make() -> web.Application:
     app = web.Application(middlewares=[counting], client_max_size=1 << 30)
     app.router.add_route("*", "/echo", echo)
     app.router.add_get("/ws", socket)
+    app.router.add_post("/size", size)
+    app.router.add_route("*", "/parts", parts)
     app.router.add_post("/die", die)
     app.router.add_route("*", "/{path:.*}", show)
     return app

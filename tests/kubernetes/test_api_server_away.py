@@ -1,0 +1,53 @@
+"""A minute without the API server: requests are answered all the while, and nothing is taken away when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from swell.testing.home import Objects, unique
+from swell.testing.kubernetes import Installed
+from swell.testing.load import load
+
+AWAY_S = 60.0
+# What a leader that is new knows nothing of must not end in these first seconds.
+AFTERWARDS_S = 15.0
+
+
+async def names(objects: Objects, service: str) -> set[str]:
+    return {pod["metadata"]["name"] for pod in await objects.pods(service)}
+
+
+async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) -> None:
+    node = kubernetes_cluster.node
+    if node is None:
+        pytest.skip("the API server of a cluster that is not ours stays up")
+    home = kubernetes_cluster.home
+    host, _, port = home.gateway.rpartition(":")
+    busy, idle = unique("busy"), unique("idle")
+    async with home.client() as objects:
+        await objects.deploy(objects.service(busy, annotations={"window": "30s", "target": "2"}))
+        await objects.deploy(objects.service(idle, annotations={"window": "30s"}))
+        await objects.until_answer(busy, lambda answer: answer.status == 200)
+        await objects.until_answer(idle, lambda answer: answer.status == 200)
+        async with load((host, int(port)), home.host(busy), "/?sleep_ms=100") as seen:
+            await objects.until_pods(busy, lambda pods: len(pods) >= 3)
+            await seen.more(50)
+            before = await names(objects, busy), await names(objects, idle)
+            await asyncio.to_thread(node.stop_part, "kube-apiserver")
+            answered = seen.answered
+            await asyncio.sleep(AWAY_S)
+            assert seen.answered - answered > AWAY_S, "they are answered meanwhile"
+            assert (await objects.get(idle)).status == 200
+            await asyncio.to_thread(node.start_part, "kube-apiserver")
+            async with asyncio.timeout(AFTERWARDS_S + 60):
+                for _ in range(int(AFTERWARDS_S)):
+                    await asyncio.sleep(1)
+                    assert before[0] <= await names(objects, busy)
+                    assert before[1] <= await names(objects, idle)
+            await seen.more(50)
+        assert seen.failures == []
+        await objects.gone(idle, timeout_s=120)
+        assert (await objects.get(idle)).status == 200, "from zero again"
+        await objects.clean()
