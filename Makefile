@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 PYTHON := $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help demo test lint bench crds clean
+.PHONY: help demo test test-kubernetes lint bench crds clean
 
 help:
 	@echo 'make demo   install into .venv and watch a Service go 0 -> N -> 0'
 	@echo 'make test   install and run the whole suite'
+	@echo 'make test-kubernetes  the same end-to-end tests, and more, on a real Kubernetes node made for them (root, Debian, Go),'
+	@echo '            or on the cluster of SWELL_TEST_KUBECONFIG; see CONTRIBUTING.md'
 	@echo 'make lint   ruff, mypy strict, import contracts'
 	@echo 'make bench  measure; the figures in docs/benchmarks.md come from here'
 	@echo 'make crds   write manifests/crds anew from swell.api'
@@ -33,6 +35,9 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
+test-kubernetes: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/kubernetes tests/e2e --home=kubernetes
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,6 +48,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.proxy
 	$(BIN)/python -m bench.coldstart
 	$(BIN)/python -m bench.idle
+	$(BIN)/python -m bench.kubernetes
 
 crds: $(VENV)/.installed-dev
 	$(BIN)/python -m swell.api.crds

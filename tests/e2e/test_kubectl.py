@@ -81,7 +81,7 @@ async def test_get_pods_watch_shows_pods_come_and_go(home: Home, objects: Object
         await objects.gone(name)
         # By now kubectl surely watches: it sees the whole life of the next pod.
         assert (await objects.get(name)).status == 200
-        second = await _lines_until(watcher.stdout, "2/2")
+        second = await _lines_until(watcher.stdout, "2/2", "Running")
     finally:
         watcher.kill()
         await watcher.wait()
@@ -89,11 +89,11 @@ async def test_get_pods_watch_shows_pods_come_and_go(home: Home, objects: Object
     assert any(line.split()[2] in ("Pending", "ContainerCreating") for line in second)
 
 
-async def _lines_until(stdout: asyncio.StreamReader, word: str) -> list[str]:
-    """The lines up to the one with `word`."""
+async def _lines_until(stdout: asyncio.StreamReader, *words: str) -> list[str]:
+    """The lines up to the one with all these words."""
     lines: list[str] = []
     async with asyncio.timeout(60):
-        while not lines or word not in lines[-1]:
+        while not lines or not set(words) <= set(lines[-1].split()):
             lines.append((await stdout.readline()).decode())
     return lines
 

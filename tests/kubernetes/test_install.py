@@ -28,6 +28,8 @@ HELLO: Obj = {
     "metadata": {"name": "hello", "namespace": "default"},
     "spec": {"template": {"spec": {"containers": [{"name": "user-container", "image": "dev.local/hello:1"}]}}},
 }
+# Where an image cannot be, found out at once.
+NOWHERE = "127.0.0.1:1"
 KINDS = "namespaces,crds,clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingwebhookconfigurations"
 
 
@@ -56,8 +58,8 @@ class Tools:
         found: Obj = json.loads(self.kubectl("get", *args, "-o", "json"))
         return found
 
-    def install(self, *args: str) -> subprocess.CompletedProcess[str]:
-        return self.swell("install", "--no-wait", *args)
+    def install(self, *args: str, kubeconfig: Path | None = None) -> subprocess.CompletedProcess[str]:
+        return self.swell("install", "--no-wait", "--image", f"{NOWHERE}/swell:1", *args, kubeconfig=kubeconfig)
 
     def open(self) -> None:
         """Take the webhooks away: there is no controller that could answer them."""
@@ -119,7 +121,7 @@ def test_the_dry_run_prints_what_kubectl_can_apply(tools: Tools) -> None:
 
 
 def test_whoever_lacks_rights_is_told_which_and_nothing_is_changed(tools: Tools, poor: Path) -> None:
-    done = tools.swell("install", "--no-wait", kubeconfig=poor)
+    done = tools.install(kubeconfig=poor)
     assert done.returncode == 1
     assert "nothing was changed, these rights are missing" in done.stderr
     assert "create, get, patch clusterroles.rbac.authorization.k8s.io" in done.stderr
@@ -141,7 +143,7 @@ def test_who_may_pass_rights_on_needs_no_more_than_to_write(tools: Tools, poor: 
     for name in ("t-write", "t-pass-on"):
         tools.kubectl("create", "clusterrolebinding", name, f"--clusterrole={name}", "--serviceaccount=default:poor")
     try:
-        done = tools.swell("install", "--no-wait", kubeconfig=poor)
+        done = tools.install(kubeconfig=poor)
         assert done.returncode == 0, done.stderr
     finally:
         tools.kubectl("delete", "clusterrolebinding,clusterrole", "t-write", "t-pass-on")
@@ -171,7 +173,7 @@ def test_a_second_installation_in_another_namespace_is_refused(tools: Tools) -> 
 
 
 def test_an_older_installation_is_upgraded_in_place_and_its_objects_stay(tools: Tools) -> None:
-    older = render(manifests.base(), (), Options(image="swell:old"))
+    older = render(manifests.base(), (), Options(image=f"{NOWHERE}/swell:0"))
     for obj in older:
         obj["metadata"]["labels"]["app.kubernetes.io/version"] = "0.0.1"
         if obj["kind"] == "CustomResourceDefinition":
@@ -191,17 +193,17 @@ def test_an_older_installation_is_upgraded_in_place_and_its_objects_stay(tools: 
         "template" in definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
     )
     data = tools.get("configmap", "config-deployment", "--namespace", "swell-system")["data"]
-    assert data["queue-sidecar-image"].startswith("swell.dev/swell:")
+    assert data["queue-sidecar-image"] == f"{NOWHERE}/swell:1"
 
 
 def test_a_newer_installation_is_refused(tools: Tools) -> None:
     assert tools.install().returncode == 0
     tools.kubectl("label", "crd", "--overwrite", "services.serving.knative.dev", "app.kubernetes.io/version=99.0.0")
-    done = tools.install("--image", "other:1")
+    done = tools.install("--image", f"{NOWHERE}/other:1")
     assert done.returncode == 1
     assert "has Swell 99.0.0" in done.stderr
     (container,) = tools.get("deploy", "controller", "-n", "swell-system")["spec"]["template"]["spec"]["containers"]
-    assert container["image"] != "other:1"
+    assert container["image"] != f"{NOWHERE}/other:1"
 
 
 def test_what_a_user_changed_in_a_config_map_survives_an_upgrade(tools: Tools) -> None:
@@ -216,11 +218,11 @@ def test_what_a_user_changed_in_a_config_map_survives_an_upgrade(tools: Tools) -
 
 
 def test_a_webhook_that_nobody_answers_does_not_keep_an_installation_from_being_mended(tools: Tools) -> None:
-    assert tools.install("--image", "wrong:1").returncode == 0
-    done = tools.install("--image", "right:1")
+    assert tools.install("--image", f"{NOWHERE}/wrong:1").returncode == 0
+    done = tools.install("--image", f"{NOWHERE}/right:1")
     assert done.returncode == 0, done.stderr
     data = tools.get("configmap", "config-deployment", "--namespace", "swell-system")["data"]
-    assert data["queue-sidecar-image"] == "right:1"
+    assert data["queue-sidecar-image"] == f"{NOWHERE}/right:1"
 
 
 def test_services_are_not_lost_without_a_word(tools: Tools) -> None:
@@ -236,7 +238,7 @@ def test_services_are_not_lost_without_a_word(tools: Tools) -> None:
 
 
 def test_waiting_ends_with_what_is_missing(tools: Tools) -> None:
-    done = tools.swell("install", "--timeout", "1", "--image", "registry.invalid/none:1")
+    done = tools.swell("install", "--timeout", "1", "--image", f"{NOWHERE}/none:1")
     assert done.returncode == 1
     assert "not all programs run after 1 s" in done.stderr
     for name in ("activator", "autoscaler", "controller"):

@@ -106,9 +106,11 @@ async def open_config_maps(client: RestClient) -> None:
     await delete(client, kinds.VALIDATING_WEBHOOK, CONFIG_WEBHOOK)
 
 
-async def delete(client: RestClient, kind: Kind, name: str, namespace: str | None = None) -> None:
+async def delete(
+    client: RestClient, kind: Kind, name: str, namespace: str | None = None, *, grace_period_s: int | None = None
+) -> None:
     """Have it gone; nothing to do where it is not there."""
     try:
-        await client.delete(kind, namespace, name)
+        await client.delete(kind, namespace, name, grace_period_s=grace_period_s)
     except NotFound:
         return

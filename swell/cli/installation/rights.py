@@ -51,8 +51,9 @@ def to_write(objects: Iterable[Obj]) -> set[Right]:
 
 def to_remove() -> set[Right]:
     """To take an installation away, with all Services of the cluster."""
-    deleted = (kinds.SERVICE, kinds.ROUTE, kinds.CONFIGURATION, *(kind for kind in KINDS if not kind.namespaced))
-    listed = (*deleted, kinds.REVISION, kinds.POD_AUTOSCALER, kinds.DEPLOYMENT)
+    cluster_wide = (kind for kind in KINDS if not kind.namespaced)
+    deleted = (kinds.SERVICE, kinds.ROUTE, kinds.CONFIGURATION, kinds.DEPLOYMENT, kinds.POD, *cluster_wide)
+    listed = (*deleted, kinds.REVISION, kinds.POD_AUTOSCALER)
     return {_everywhere(kind, "delete") for kind in deleted} | {_everywhere(kind, "list") for kind in listed}
 
 

@@ -46,6 +46,7 @@ async def uninstall(kubeconfig: str | None, *, yes: bool, timeout_s: float) -> i
             _ask(services)
         await _remove_webhooks(client)
         await _remove_serving(client, timeout_s)
+        await _remove_programs(client, timeout_s)
         await _remove_rest(client, timeout_s)
     print("Swell is removed")
     return 0
@@ -113,8 +114,23 @@ async def _remove_serving(client: RestClient, timeout_s: float) -> None:
     await _until_gone(left, timeout_s)
 
 
+async def _remove_programs(client: RestClient, timeout_s: float) -> None:
+    """Before their namespace: that would be looked after again only when the longest grace of a pod is half over."""
+    for each in await cluster.items(client, kinds.DEPLOYMENT, SYSTEM_NAMESPACE, SELECTOR):
+        await cluster.delete(client, kinds.DEPLOYMENT, each["metadata"]["name"], SYSTEM_NAMESPACE)
+
+    async def left() -> list[str]:
+        pods = await cluster.items(client, kinds.POD, SYSTEM_NAMESPACE, SELECTOR)
+        for pod in pods:
+            # There is no Service left that a front door could finish a request of.
+            await cluster.delete(client, kinds.POD, pod["metadata"]["name"], SYSTEM_NAMESPACE, grace_period_s=1)
+        return [_name(kinds.POD, pod) for pod in pods]
+
+    await _until_gone(left, timeout_s)
+
+
 async def _remove_rest(client: RestClient, timeout_s: float) -> None:
-    """The programs with their namespace, then what the whole cluster has of us."""
+    """The namespace, then what the whole cluster has of us."""
     namespace = await cluster.get(client, kinds.NAMESPACE, SYSTEM_NAMESPACE)
     if namespace is not None and refusals.is_ours(namespace):
         await cluster.delete(client, kinds.NAMESPACE, SYSTEM_NAMESPACE)
