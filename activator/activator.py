@@ -152,6 +152,12 @@ class Activator:
             lane.close()
             del self.lanes[lane.target]
 
+    def refuse(self, exchange: Exchange) -> None:
+        """Nothing answers at this host; a probe of our own health is answered at any."""
+        named = {name.lower(): value for name, value in exchange.headers}
+        answer = answers.probe(named, self.health.unready())
+        self._answer(exchange, answer or answers.unknown_host(exchange.host))
+
     def _find(self, exchange: Exchange) -> None:
         """A host that is no Route's, or any at all for an activator behind another ingress."""
         named = {name.lower(): value for name, value in exchange.headers}
@@ -193,3 +199,22 @@ class Activator:
     def _answer(self, exchange: Exchange, answer: Answer) -> None:
         self.unrouted[answer.status] = self.unrouted.get(answer.status, 0) + 1
         exchange.reply(answer.status, answer.body, answer.headers)
+
+
+class Outside:
+    """The activator as callers from outside the cluster reach it: names inside the cluster are none of theirs."""
+
+    __slots__ = ("_hosts", "_refuse", "_take", "on_done", "on_unsent")
+
+    def __init__(self, activator: Activator) -> None:
+        self._hosts = activator.gateway.public
+        self._take = activator.on_request
+        self._refuse = activator.refuse
+        self.on_unsent = activator.on_unsent
+        self.on_done = activator.on_done
+
+    def on_request(self, exchange: Exchange) -> None:
+        if exchange.host in self._hosts or exchange.host.rstrip(".") in self._hosts:
+            self._take(exchange)
+        else:
+            self._refuse(exchange)

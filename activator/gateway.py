@@ -27,12 +27,16 @@ class Target(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """What one Route says about one host. The oldest Route that claims a host has it."""
+    """What one Route says about one host. The oldest Route that claims a host has it.
+
+    `public`: also callers from outside the cluster may ask for this host.
+    """
 
     since: str
     route: Target
     tag: str
     weights: tuple[tuple[Target, int], ...]
+    public: bool = False
 
 
 class Site:
@@ -84,10 +88,14 @@ def spread(weights: Iterable[tuple[Target, int]]) -> Iterator[Target]:
 
 
 class Gateway:
-    """Which site answers at which host. `hosts` is the table the request path reads: one dict lookup."""
+    """Which site answers at which host. `hosts` is the table the request path reads: one dict lookup.
+
+    `public` has those of its entries that callers from outside the cluster may ask for.
+    """
 
     def __init__(self, cluster_domain: str = "cluster.local") -> None:
         self.hosts: dict[str, Site] = {}
+        self.public: dict[str, Site] = {}
         self._cluster_domain = cluster_domain
         self._claims: dict[str, dict[Target, Claim]] = {}
         self._routes: dict[Target, dict[str, Claim]] = {}
@@ -125,11 +133,15 @@ class Gateway:
         if not claimants:
             del self._claims[host]
             self.hosts.pop(host, None)
+            self.public.pop(host, None)
             return
         winner = min(claimants.values())
         current = self.hosts.get(host)
         if current is None or current.claim != winner:
-            self.hosts[host] = Site(winner)
+            self.hosts[host] = site = Site(winner)
+            self.public.pop(host, None)
+            if winner.public:
+                self.public[host] = site
 
 
 def claims_of(route: Obj, cluster_domain: str) -> dict[str, Claim]:
@@ -148,23 +160,22 @@ def claims_of(route: Obj, cluster_domain: str) -> dict[str, Claim]:
         entries = [entry for entry in traffic if entry.get("tag") == tag]
         claim = Claim(since, key, tag, _weights(key.namespace, entries, tagged=True))
         name = f"{tag}-{key.name}"
-        for host in _hosts(key.namespace, name, str(entries[0].get("url") or ""), cluster_domain):
-            claims[host] = claim
+        claims |= _at_hosts(claim, name, str(entries[0].get("url") or ""), cluster_domain)
     url = str(status.get("url") or "")
     if url:
         main = Claim(since, key, "", _weights(key.namespace, traffic, tagged=False))
-        for host in _hosts(key.namespace, key.name, url, cluster_domain):
-            claims[host] = main
+        claims |= _at_hosts(main, key.name, url, cluster_domain)
     return claims
 
 
-def _hosts(namespace: str, name: str, url: str, cluster_domain: str) -> list[str]:
-    local = f"{name}.{namespace}"
-    hosts = [local, f"{local}.svc", f"{local}.svc.{cluster_domain}"]
+def _at_hosts(claim: Claim, name: str, url: str, cluster_domain: str) -> dict[str, Claim]:
+    """The claim at the names inside the cluster, and at the URL's host, which may be one of them."""
+    local = f"{name}.{claim.route.namespace}"
+    claims = dict.fromkeys((local, f"{local}.svc", f"{local}.svc.{cluster_domain}"), claim)
     outside = urlsplit(url).hostname if url else None
     if outside:
-        hosts.append(outside)
-    return hosts
+        claims.setdefault(outside, claim._replace(public=True))
+    return claims
 
 
 def _weights(namespace: str, entries: list[Obj], *, tagged: bool) -> tuple[tuple[Target, int], ...]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from activator.activator import Activator, Health
+from activator.activator import Activator, Health, Outside
 from activator.admin import Admin
 from activator.backends import Backends
 from activator.gateway import Gateway, Target
@@ -84,12 +84,16 @@ class FrontDoor:
             clock,
             self._start_probe,
             lambda revision: self.activator.pods_changed(revision),
-            lambda address: self.server.drop(address),
+            self._drop,
             probe_first_s=settings.probe_first_s,
             probe_last_s=settings.probe_last_s,
         )
         self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
-        self.server = ProxyServer(self.activator, trust=settings.trust)
+        shared = settings.trust_revision_headers or not settings.local_port
+        outside = self.activator if shared else Outside(self.activator)
+        self.server = ProxyServer(outside, trust=settings.trust)
+        self._local = ProxyServer(self.activator, trust=settings.trust) if settings.local_port else None
+        self._servers = [server for server in (self.server, self._local) if server is not None]
         self.admin = Admin(
             unready=self.health.unready,
             announced=self.backends.announced,
@@ -119,6 +123,8 @@ class FrontDoor:
         for informer in (self._peers, self._revisions, self._pods, self._routes):
             await informer.start()
         await self.server.start(self.settings.listen_ip, self.settings.gateway_port)
+        if self._local is not None:
+            await self._local.start(self.settings.listen_ip, self.settings.local_port)
         self.health.serving = True
         _log.info("serving", gateway=self.gateway_port, admin=self.admin.port)
 
@@ -133,19 +139,25 @@ class FrontDoor:
         an idle connection could meet a request that is on its way.
         """
         self.health.terminating = True
-        self.server.retire()
+        for server in self._servers:
+            server.retire()
         _log.info("draining", grace_s=self.settings.shutdown_grace_s)
         if self.settings.shutdown_grace_s:
             await self._clock.sleep(self.settings.shutdown_grace_s)
-        self.server.stop_accepting()
-        await self.server.drain(self.settings.drain_deadline_s, tunnels_s=self.settings.drain_tunnels_s)
+        for server in self._servers:
+            server.stop_accepting()
+        settings = self.settings
+        await asyncio.gather(
+            *(server.drain(settings.drain_deadline_s, tunnels_s=settings.drain_tunnels_s) for server in self._servers)
+        )
 
     async def close(self) -> None:
         """Stop everything; whoever still waits is told so."""
         if self._patience is not None:
             self._patience.cancel()
         self.activator.shut()
-        self.server.stop_accepting()
+        for server in self._servers:
+            server.stop_accepting()
         self.reporter.close()
         try:
             async with asyncio.timeout(FLUSH_S):
@@ -159,6 +171,10 @@ class FrontDoor:
             task.cancel()
         await self._daemons.close()
         await self.admin.close()
+
+    def _drop(self, address: Address) -> None:
+        for server in self._servers:
+            server.drop(address)
 
     def _connected(self) -> None:
         self._looked()

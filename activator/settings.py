@@ -27,6 +27,8 @@ class Settings:
     `trust_revision_headers`: this is an activator behind another ingress, so that requests may name their
     revision in Knative-Serving-{Namespace,Revision} or by host, and probes are answered on every host.
     Off by default: callers from outside could address any revision.
+    `local_port`: where callers from inside the cluster come in. `gateway_port` is then for those from outside, who
+    cannot ask for a name inside the cluster. 0: there is one port for all.
     `trust`: whose word about a caller's address counts. None: everybody's, as in the reference (docs/ingress.md).
     """
 
@@ -35,6 +37,7 @@ class Settings:
     system_namespace: str = SYSTEM_NAMESPACE
     listen_ip: str = "0.0.0.0"
     gateway_port: int = 8080
+    local_port: int = 0
     admin_port: int = 9090
     autoscaler_url: str = f"ws://autoscaler.{SYSTEM_NAMESPACE}.svc.{CLUSTER_DOMAIN}:{AUTOSCALER_PORT}"
     cluster_domain: str = CLUSTER_DOMAIN
@@ -72,6 +75,7 @@ class Settings:
             system_namespace=namespace,
             listen_ip=environ.get("SWELL_LISTEN_IP") or default.listen_ip,
             gateway_port=env.port(environ, "SWELL_GATEWAY_PORT", default.gateway_port),
+            local_port=env.port(environ, "SWELL_LOCAL_PORT", default.local_port),
             admin_port=env.port(environ, "SWELL_ADMIN_PORT", default.admin_port),
             autoscaler_url=_websocket_url(environ, "AUTOSCALER_URL", autoscaler),
             cluster_domain=domain,

@@ -40,7 +40,7 @@ class Seen:
     known: Known = field(default_factory=Known)
     placeholder: Obj | None = None
     names: Names = field(default_factory=Names)
-    front_door: str = "activator.swell-system.svc.cluster.local"
+    front_door: str = "activator-local.swell-system.svc.cluster.local"
 
 
 def see(key: Key, caches: Caches) -> Seen | None:

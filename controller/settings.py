@@ -26,7 +26,7 @@ class Settings:
 
     system_namespace: str = SYSTEM_NAMESPACE
     cluster_domain: str = CLUSTER_DOMAIN
-    front_door: str = f"activator.{SYSTEM_NAMESPACE}.svc.{CLUSTER_DOMAIN}"
+    front_door: str = f"activator-local.{SYSTEM_NAMESPACE}.svc.{CLUSTER_DOMAIN}"
     leader_election: bool = False
     pod_name: str = "controller"
     workers: int = 2
@@ -46,7 +46,7 @@ class Settings:
         return cls(
             system_namespace=namespace,
             cluster_domain=domain,
-            front_door=environ.get("SWELL_FRONT_DOOR") or f"activator.{namespace}.svc.{domain}",
+            front_door=environ.get("SWELL_FRONT_DOOR") or f"activator-local.{namespace}.svc.{domain}",
             leader_election=election,
             pod_name=environ.get("POD_NAME") or default.pod_name,
             workers=env.integer(environ, "SWELL_WORKERS", default.workers, least=1, most=WORKERS_MAX),

@@ -38,7 +38,7 @@ class DeploymentConfig:
     queue_sidecar_rootca: str = ""
     default_affinity_type: str = AFFINITIES[0]
     pod_is_always_schedulable: bool = False
-    announce_to: tuple[str, ...] = ("activator.swell-system.svc.cluster.local:9090",)
+    announce_to: tuple[str, ...] = ("activator-pods.swell-system.svc.cluster.local.:9090",)
     drain_quiet_s: float = 5.0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activator.activator import Activator, Health
+from activator.activator import Activator, Health, Outside
 from activator.admission.throttler import Address
 from activator.backends import Backends
 from activator.gateway import Gateway, Target
@@ -206,6 +206,27 @@ def test_traffic_is_split_by_percent() -> None:
         world.pod(number, revision=revision)
     went = [world.request().went[0] for _ in range(100)]
     assert (went.count(ip(1)), went.count(ip(2))) == (75, 25)
+
+
+@pytest.mark.parametrize("host", ["hello.default", "hello.default.svc", "hello.default.svc.cluster.local"])
+def test_from_outside_names_inside_the_cluster_are_unknown(host: str) -> None:
+    world = ready_world()
+    outside = Outside(world.activator)
+    exchange = Exchange(world, host)
+    outside.on_request(exchange)  # type: ignore[arg-type]
+    assert (exchange.status, exchange.body) == (404, f'no route for host "{host}"\n'.encode())
+
+
+def test_from_outside_public_hosts_answer_and_so_does_our_own_health() -> None:
+    world = ready_world()
+    outside = Outside(world.activator)
+    for host in ("hello.default.localhost", "hello.default.localhost."):
+        exchange = Exchange(world, host)
+        outside.on_request(exchange)  # type: ignore[arg-type]
+        assert exchange.went == [ip(1)]
+    probe = Exchange(world, "10.0.0.1", {"user-agent": "kube-probe/1.34"})
+    outside.on_request(probe)  # type: ignore[arg-type]
+    assert probe.status == 200
 
 
 def test_an_unknown_host_is_a_404_that_names_only_what_was_asked() -> None:

@@ -52,6 +52,7 @@ def test_a_route_answers_at_its_url_and_at_its_names_inside_the_cluster() -> Non
         "hello.default.svc.cluster.local",
     }
     assert gateway.hosts["hello.default"].pick() == Target("default", "hello-00001")
+    assert gateway.public == {"hello.default.localhost": gateway.hosts["hello.default.localhost"]}
 
 
 def test_a_host_with_the_final_dot_of_a_full_name_is_the_same_host() -> None:
@@ -63,6 +64,17 @@ def test_a_host_with_the_final_dot_of_a_full_name_is_the_same_host() -> None:
 def test_a_cluster_local_route_has_no_host_outside() -> None:
     gateway = table(route(url="http://hello.default.svc.cluster.local"))
     assert set(gateway.hosts) == {"hello.default", "hello.default.svc", "hello.default.svc.cluster.local"}
+    assert gateway.public == {}
+
+
+def test_a_route_that_is_made_cluster_local_is_no_longer_public() -> None:
+    gateway = table(route(url="http://hello.default.example.com"))
+    gateway.set_route(route(url="http://hello.default.svc.cluster.local"))
+    assert gateway.public == {}
+    gateway.set_route(route(url="http://hello.default.example.com"))
+    assert set(gateway.public) == {"hello.default.example.com"}
+    gateway.remove_route(route())
+    assert gateway.public == gateway.hosts == {}
 
 
 def test_each_tag_has_hosts_of_its_own_and_gets_all_of_their_traffic() -> None:

@@ -131,7 +131,7 @@ def test_a_route_owns_one_service_that_points_at_the_front_door() -> None:
         "ownerReferences": [owned_by(ROUTE, "svc")],
     }
     assert child.wanted["spec"]["type"] == "ExternalName"
-    assert child.wanted["spec"]["externalName"] == "activator.swell-system.svc.cluster.local"
+    assert child.wanted["spec"]["externalName"] == "activator-local.swell-system.svc.cluster.local"
 
 
 def test_case_c3_what_the_service_was_labelled_with_stays() -> None:

@@ -14,7 +14,7 @@ def test_nothing_said_gives_the_stock_settings() -> None:
 
 def test_the_front_door_lies_in_the_system_namespace_of_the_cluster() -> None:
     settings = Settings.parse({"SYSTEM_NAMESPACE": "sys", "CLUSTER_DOMAIN": "corp.local"})
-    assert settings.front_door == "activator.sys.svc.corp.local"
+    assert settings.front_door == "activator-local.sys.svc.corp.local"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,242 @@
+"""Swell on a real one-node Kubernetes cluster made for it: memory, cold starts, bursts, and what a Service costs.
+
+The app is a static Go program that answers at once; what is measured beside Swell is the API server, scheduler,
+kubelet, containerd and runc, all on this machine.
+
+    coldstart_p50_s    from the request to the first byte of its answer, for a Service without pods; `_no_token_`: the
+                       same for pods that get no token for the API and so mount nothing
+    own_share_p50_ms   Swell's part of that: from the request until its Deployment has replicas, and from the moment
+                       when the queue-proxy finds the app ready until the first byte
+    at_once20_p50_s    one request each to 20 such Services at the same moment
+    burst30_s          30 requests of 500 ms at the same moment to one such Service with containerConcurrency 1
+    ready_p50_s        from creating a Service until it is Ready, alone
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from bench.coldstart import first_byte, report
+from swell.api.kinds import DEPLOYMENT
+from swell.api.labels import SERVICE as SERVICE_LABEL
+from swell.api.meta import Obj
+from swell.kube.errors import KubeError
+from swell.testing.home import Objects, pod_is_ready, unique
+from swell.testing.kubernetes import Installed, installed
+from swell.testing.processes import command_line, cpu_s, family, rss_mb
+
+PROGRAMS = ("activator", "autoscaler", "controller")
+QUICK = {"window": "6s"}
+# Spread over the kubelet's one-second tick, with which starts at a fixed distance would fall into step.
+PAUSE_S = (0.5, 2.5)
+IDLE_S = 30.0
+TURNS = 6
+READY_MARK = "the app is ready"
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.kubernetes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--starts", type=int, default=24)
+    parser.add_argument("--bursts", type=int, default=3, help="Rounds of the two bursts; the median counts.")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="swell-bench-") as folder, installed(Path(folder)) as cluster:
+        report(asyncio.run(measure(cluster, options.starts, options.bursts)), as_json=options.json)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """One cold start, in seconds. `own_s`: Swell's part of it."""
+
+    first_byte_s: float
+    own_s: float
+
+
+async def measure(cluster: Installed, starts: int, bursts: int) -> dict[str, float]:
+    """All figures; `errors` counts answers that were not 200."""
+    image = cluster.images.go_hello
+    async with cluster.home.client() as objects:
+        figures = {"objects_per_service": float(await objects_per_service(objects, image))}
+        ready = [await create_to_ready(objects, image) for _ in range(starts // 2)]
+        figures["ready_p50_s"] = round(statistics.median(ready), 3)
+        errors = 0
+        own: list[float] = []
+        for name, spec in (("coldstart", {}), ("coldstart_no_token", {"automountServiceAccountToken": False})):
+            done = await cold_starts(objects, image, starts, **spec)
+            first = sorted(start.first_byte_s for start in done)
+            own += [start.own_s for start in done]
+            errors += starts - len(done)
+            figures |= {f"{name}_p50_s": round(statistics.median(first), 3), f"{name}_max_s": round(first[-1], 3)}
+        figures["own_share_p50_ms"] = round(1000 * statistics.median(own), 1)
+        at_once = [await burst(objects, image, services=20, requests=1) for _ in range(bursts)]
+        figures["at_once20_p50_s"] = round(statistics.median(statistics.median(took) for took in at_once), 2)
+        figures["at_once20_max_s"] = round(max(max(took) for took in at_once), 2)
+        one = [await burst(objects, image, services=1, requests=30, containerConcurrency=1) for _ in range(bursts)]
+        figures["burst30_s"] = round(statistics.median(max(took) for took in one), 2)
+        errors += sum(20 - len(took) for took in at_once) + sum(30 - len(took) for took in one)
+        figures |= await idle(cluster, objects)
+    return {**figures, "starts": float(2 * starts), "errors": float(errors)}
+
+
+@asynccontextmanager
+async def at_zero(objects: Objects, services: list[Obj]) -> AsyncIterator[list[str]]:
+    """These Services, ready and without pods; deleted at the end."""
+    names = [service["metadata"]["name"] for service in services]
+    for service in services:
+        await objects.apply(service)
+    await asyncio.gather(*map(objects.ready, names))
+    await asyncio.gather(*map(objects.gone, names))
+    try:
+        yield names
+    finally:
+        await objects.clean()
+        await asyncio.gather(*map(objects.gone, names))
+
+
+async def objects_per_service(objects: Objects, image: str) -> int:
+    """Objects of all kinds that a Service with one pod adds to its namespace; Events pass by and do not count."""
+
+    async def count() -> Counter[str]:
+        found: Counter[str] = Counter()
+        for kind in (await objects.kube.discover()).kinds():
+            if not kind.namespaced or kind.kind == "Event":
+                continue
+            try:
+                found[str(kind)] = len((await objects.kube.list(kind, objects.home.namespace)).items)
+            except KubeError as error:
+                if error.status != HTTPStatus.METHOD_NOT_ALLOWED:  # reviews and bindings are not kept
+                    raise
+        return found
+
+    before = await count()
+    name = unique("counted")
+    await objects.deploy(objects.service(name, image=image, annotations={"min-scale": "1"}))
+    added = await count() - before
+    await objects.clean()
+    await objects.gone(name)
+    return added.total()
+
+
+async def create_to_ready(objects: Objects, image: str) -> float:
+    """Seconds from creating a Service until it is Ready; its pod is gone before this returns."""
+    name = unique("ready")
+    await asyncio.sleep(random.uniform(*PAUSE_S))
+    service = objects.service(name, image=image, annotations=QUICK)
+    started = time.perf_counter()
+    await objects.apply(service)
+    await objects.ready(name)
+    took_s = time.perf_counter() - started
+    await objects.clean()
+    await objects.gone(name)
+    return took_s
+
+
+async def cold_starts(objects: Objects, image: str, starts: int, **spec: Any) -> list[Start]:
+    """That many, one by one, of Services that take turns; without those that were not answered with 200."""
+    services = [objects.service(unique("cold"), image=image, annotations=QUICK, **spec) for _ in range(TURNS)]
+    done: list[Start] = []
+    async with at_zero(objects, services) as names:
+        for number in range(starts):
+            name = names[number % TURNS]
+            await objects.gone(name)
+            await asyncio.sleep(random.uniform(*PAUSE_S))
+            start = await cold_start(objects, name)
+            if start is not None:
+                done.append(start)
+    return done
+
+
+async def cold_start(objects: Objects, name: str) -> Start | None:
+    """One, of a Service without pods; None if it was not answered with 200."""
+    scaled = asyncio.create_task(_scaled_at(objects, name))
+    await asyncio.sleep(0.2)  # the watch stands
+    started = time.time()
+    took_s = await first_byte(objects, name)
+    scaled_at = await scaled
+    if took_s is None:
+        return None
+    found_ready_at = await _found_ready_at(objects, name)
+    return Start(took_s, (scaled_at - started) + (started + took_s - found_ready_at))
+
+
+async def _scaled_at(objects: Objects, name: str) -> float:
+    """When the Deployment of a Service at zero was told to have replicas."""
+    found = await objects.kube.list(DEPLOYMENT, objects.home.namespace, label_selector=f"{SERVICE_LABEL}={name}")
+    changes = objects.kube.watch(
+        DEPLOYMENT,
+        objects.home.namespace,
+        resource_version=found.resource_version,
+        label_selector=f"{SERVICE_LABEL}={name}",
+    )
+    async for event in changes:
+        if event.type != "BOOKMARK" and event.object["spec"].get("replicas"):
+            return time.time()
+    raise RuntimeError(f"the API server ended the watch on {name}'s Deployment")
+
+
+async def _found_ready_at(objects: Objects, name: str) -> float:
+    """When the queue-proxy of the Service's only pod found its app ready, by its log."""
+    (pod,) = await objects.until_pods(name, lambda pods: any(map(pod_is_ready, pods)))
+    logs = objects.kube.logs(objects.home.namespace, pod["metadata"]["name"], container="queue-proxy")
+    log = b"".join([chunk async for chunk in logs])
+    line = next(line for line in log.decode().splitlines() if READY_MARK in line)
+    return datetime.fromisoformat(line.split()[0]).replace(tzinfo=UTC).timestamp()
+
+
+async def burst(objects: Objects, image: str, *, services: int, requests: int, **spec: Any) -> list[float]:
+    """Seconds of each request that is answered with 200: so many to each of so many cold Services, all at once."""
+    path = "/" if requests == 1 else "/?sleep_ms=500"
+
+    async def ask(name: str) -> float | None:
+        started = time.perf_counter()
+        answer = await objects.get(name, path)
+        return time.perf_counter() - started if answer.status == 200 else None
+
+    async with at_zero(
+        objects, [objects.service(unique("burst"), image=image, annotations=QUICK, **spec) for _ in range(services)]
+    ) as names:
+        await asyncio.sleep(random.uniform(*PAUSE_S))
+        took = await asyncio.gather(*(ask(name) for name in names for _ in range(requests)))
+    return [each for each in took if each is not None]
+
+
+async def idle(cluster: Installed, objects: Objects) -> dict[str, float]:
+    """Memory and CPU of the programs with one Service at zero; CPU in percent of one core."""
+    async with at_zero(objects, [objects.service(unique("idle"), image=cluster.images.go_hello, annotations=QUICK)]):
+        assert cluster.node is not None, "processes can be looked at on a node of our own only"
+        pids = {name: _pids(cluster.node.init.pid, name) for name in PROGRAMS}
+        before = {name: sum(map(cpu_s, found)) for name, found in pids.items()}
+        started = time.monotonic()
+        await asyncio.sleep(IDLE_S)
+        share = 100 / (time.monotonic() - started)
+        figures = {
+            f"{name}_cpu_percent": round((sum(map(cpu_s, pids[name])) - before[name]) * share, 2) for name in PROGRAMS
+        }
+        memory = {name: sum(map(rss_mb, found)) for name, found in pids.items()}
+    figures |= {f"{name}_rss_mb": round(each, 1) for name, each in memory.items()}
+    return {**figures, "control_plane_rss_mb": round(sum(memory.values()), 1)}
+
+
+def _pids(init: int, name: str) -> list[int]:
+    """The processes of a program's pods on the node that hangs on `init`."""
+    return [pid for pid in family(init) if command_line(pid).endswith(f" -m {name}")]
+
+
+if __name__ == "__main__":
+    main()
