@@ -133,11 +133,11 @@ async def objects_per_service(objects: Objects, image: str) -> int:
     return added.total()
 
 
-async def create_to_ready(objects: Objects, image: str) -> float:
+async def create_to_ready(objects: Objects, image: str, **spec: Any) -> float:
     """Seconds from creating a Service until it is Ready; its pod is gone before this returns."""
     name = unique("ready")
     await asyncio.sleep(random.uniform(*PAUSE_S))
-    service = objects.service(name, image=image, annotations=QUICK)
+    service = objects.service(name, image=image, annotations=QUICK, **spec)
     started = time.perf_counter()
     await objects.apply(service)
     await objects.ready(name)
