@@ -11,13 +11,14 @@ from autoscaler import figures
 from autoscaler.address import Address
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
+from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.settings import Settings
 from autoscaler.ticker import Ticker
-from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, POD, POD_AUTOSCALER
+from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import REVISION
 from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
@@ -106,7 +107,8 @@ class Autoscaler:
         self.revisions = Revisions()
         self.ledger = Ledger()
         self._pods = PodCounts()
-        self.scaler = Scaler(kube, clock, self._scaled)
+        self._pace = Pace(clock)
+        self.scaler = Scaler(kube, clock, self._scaled, self._pace)
         self._owners: dict[Key, Key] = {}
         self.podautoscalers = PodAutoscalers(
             kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
@@ -119,6 +121,9 @@ class Autoscaler:
             if settings.leader_election and settings.pod_ip
             else None
         )
+        self._nodes = Informer(kube, NODE, clock=clock)
+        self._nodes.add_handler(self._node_changed)
+        self._counting: asyncio.Task[None] | None = None
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
@@ -137,6 +142,9 @@ class Autoscaler:
 
         Settings, Deployments and pods come before the PodAutoscalers that they matter to.
         """
+        if self._settings.pace_starts:
+            # Not waited for: without nodes, by rights say, pods start as they always did.
+            self._counting = asyncio.create_task(self._nodes.start())
         for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
@@ -169,8 +177,10 @@ class Autoscaler:
             await self._address.close()
         await self.receiver.close()
         self.ticker.close()
-        for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs):
+        for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
             await informer.close()
+        if self._counting is not None:
+            await asyncio.gather(self._counting, return_exceptions=True)
         await self._daemons.close()
         await self.scaler.close()
 
@@ -185,6 +195,9 @@ class Autoscaler:
         for key in ticked.changed():
             self.podautoscalers.act(key)
             self._controller.enqueue_soon(key)  # what is left is the status
+
+    def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
+        self._pace.set_cpus(cpus_of(self._nodes.items()))
 
     def _scaled(self, target: Key, before: int, after: int) -> None:
         self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())

@@ -1,6 +1,7 @@
 """Writes replicas into Deployments: always the latest wish, one write at a time for each.
 
-Knows numbers of replicas, not why they are wanted. Callers say what they want and go on.
+Knows numbers of replicas, not why they are wanted. Callers say what they want and go on. More replicas come as fast
+as the pace allows, in several writes if it takes that.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from autoscaler.pace import Pace
 from swell.api.kinds import DEPLOYMENT
 from swell.api.meta import Key, Obj, key_of
 from swell.kube.backoff import backoff_s
@@ -29,8 +31,11 @@ class Scaler:
     `on_scaled(deployment, before, after)` is called after each write.
     """
 
-    def __init__(self, kube: KubeClient, clock: Clock, on_scaled: Callable[[Key, int, int], object]) -> None:
+    def __init__(
+        self, kube: KubeClient, clock: Clock, on_scaled: Callable[[Key, int, int], object], pace: Pace | None = None
+    ) -> None:
         self._kube = kube
+        self._pace = pace or Pace(clock)
         self._clock = clock
         self._on_scaled = on_scaled
         self._deployments: dict[Key, _Deployment] = {}
@@ -68,6 +73,7 @@ class Scaler:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._pace.close()
 
     def _forget(self, deployment: Key) -> None:
         known = self._deployments.pop(deployment, None)
@@ -80,7 +86,7 @@ class Scaler:
         try:
             while known.replicas != known.wanted:
                 try:
-                    await self._patch(deployment, known)
+                    await self._step(deployment, known)
                 except NotFound:
                     return  # its deletion is on the way to us
                 except Conflict as exc:
@@ -98,8 +104,18 @@ class Scaler:
         finally:
             known.writing = None
 
-    async def _patch(self, deployment: Key, known: _Deployment) -> None:
-        before, wanted = known.replicas, known.wanted
+    async def _step(self, deployment: Key, known: _Deployment) -> None:
+        """One write towards what is wanted; that may change while pods wait to be started."""
+        if known.wanted > known.replicas:
+            granted = await self._pace.starts(known.wanted - known.replicas)
+            await self._patch(deployment, known, min(known.wanted, known.replicas + granted))
+        else:
+            await self._patch(deployment, known, known.wanted)
+
+    async def _patch(self, deployment: Key, known: _Deployment, wanted: int) -> None:
+        before = known.replicas
+        if before == wanted:
+            return
         patch = {"spec": {"replicas": wanted}}
         scale = await self._kube.patch(DEPLOYMENT, *deployment, patch, subresource="scale")
         known.see(scale)

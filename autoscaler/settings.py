@@ -19,7 +19,8 @@ class Settings:
 
     `port` takes the activators' reports and answers people; 0: a free one. `leader_election`: several
     autoscalers run and the one that holds the Lease works; `pod_name` tells them apart, and `pod_ip`, if there is one,
-    is written where activators look for it. `admin_port` 0: none. What decides how to scale is in ConfigMap
+    is written where activators look for it. `admin_port` 0: none. `pace_starts`: no more pods are started at once than
+    the nodes have processors for. What decides how to scale is in ConfigMap
     config-autoscaler of the system namespace.
     """
 
@@ -30,6 +31,7 @@ class Settings:
     pod_name: str = "autoscaler"
     pod_ip: str = ""
     admin_port: int = 0
+    pace_starts: bool = False
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
@@ -46,4 +48,5 @@ class Settings:
             pod_name=environ.get("POD_NAME") or default.pod_name,
             pod_ip=environ.get("POD_IP") or default.pod_ip,
             admin_port=env.integer(environ, "SWELL_ADMIN_PORT", ADMIN_PORT, most=env.PORT_MAX),
+            pace_starts=env.flag(environ, "SWELL_PACE_STARTS"),
         )

@@ -93,6 +93,13 @@ class World:
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(port)
 
+    async def back(self) -> None:
+        """The API server is there again; time passes until the autoscaler, which had lost its Lease, serves too."""
+        ready = self._ready = asyncio.get_running_loop().create_future()
+        self.api.mend()
+        while not ready.done():
+            await self.quiet(1)
+
     async def stop(self) -> None:
         self._stop.set()
         if self._running is not None:

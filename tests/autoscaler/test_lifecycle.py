@@ -146,8 +146,7 @@ async def test_nothing_scales_down_because_the_api_server_was_away(elected: Worl
     for pod in (await elected.kube.list(POD, "default")).items:
         status = {**pod["status"], "conditions": [{"type": "Ready", "status": "False"}]}
         await elected.kube.update(POD, {**pod, "status": status}, subresource="status")
-    elected.api.mend()
-    await elected.quiet(5)
+    await elected.back()
     elected.kube.scaled.clear()
     # One of several activators is back, and has little to tell.
     await elected.connect()
@@ -164,8 +163,7 @@ async def test_a_revision_with_one_pod_keeps_it_for_a_window_after_the_outage_an
     await elected.load(1, 5)
     elected.api.cut()
     await elected.quiet(60)
-    elected.api.mend()
-    await elected.quiet(5)
+    await elected.back()
     await elected.connect()
     await elected.quiet(20)
     assert await elected.replicas() == 1
@@ -189,8 +187,7 @@ async def test_a_leader_that_nobody_can_reach_ends_within_the_lease_and_leads_ag
     await elected.quiet(LEASE_S)
     with pytest.raises(ConnectionClosed):
         await elected.report(1)
-    elected.api.mend()
-    await elected.quiet(5)
+    await elected.back()
     await elected.connect()
     assert (await elected.kube.get(LEASE, SYSTEM, "swell-autoscaler"))["spec"]["holderIdentity"] == "autoscaler-1"
     assert (await elected.kube.list(DEPLOYMENT, "default")).items == []

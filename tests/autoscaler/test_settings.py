@@ -22,8 +22,9 @@ def test_all_settings_can_be_given() -> None:
         "POD_NAME": "autoscaler-1",
         "POD_IP": "10.0.0.1",
         "SWELL_ADMIN_PORT": "0",
+        "SWELL_PACE_STARTS": "true",
     }
-    assert Settings.parse(environ) == Settings("knative", "127.0.0.1", 0, True, "autoscaler-1", "10.0.0.1", 0)
+    assert Settings.parse(environ) == Settings("knative", "127.0.0.1", 0, True, "autoscaler-1", "10.0.0.1", 0, True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""How fast pods are started: a budget of starts that grows with the processors of the nodes.
+
+Pods that all start at once on few processors are all ready late. One after the other, half of them are ready in half
+of the time, and the first answer requests while the last still wait for their turn. Knows nodes as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from swell.api.meta import Obj
+
+if TYPE_CHECKING:
+    from swell.runtime.clock import Cancellable, Clock
+
+# A sandbox, an app and a sidecar take about 0.6 s of one processor until they answer (bench.kubernetes).
+STARTS_PER_CPU_S: Final = 1.6
+AT_ONCE_PER_CPU: Final = 2.0
+
+
+class Pace:
+    """Starts that are due now, handed out in the order in which they were asked for. Without limit until `set_cpus`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._per_s = math.inf
+        self._most = math.inf
+        self._budget = math.inf
+        self._counted_s = clock.now()
+        self._line: deque[tuple[asyncio.Future[int], int]] = deque()
+        self._timer: Cancellable | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return len(self._line)
+
+    def set_cpus(self, cpus: float) -> None:
+        """The processors that pods may run on; 0 for not known: no limit."""
+        self._count()
+        self._per_s = cpus * STARTS_PER_CPU_S if cpus else math.inf
+        self._most = max(1.0, cpus * AT_ONCE_PER_CPU) if cpus else math.inf
+        self._budget = min(self._budget, self._most) if cpus else math.inf
+        self._next()
+
+    async def starts(self, wanted: int) -> int:
+        """How many of `wanted` pods, one at least, may start now; waits for its turn.
+
+        Who gets fewer than it wants asks again, behind those who wait: first pods do not stand behind all the pods
+        of somebody else.
+        """
+        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        entry = (turn, wanted)
+        self._line.append(entry)
+        self._next()
+        try:
+            return await turn
+        finally:
+            if entry in self._line:
+                self._line.remove(entry)
+
+    def close(self) -> None:
+        """Let nobody wait for a timer any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _count(self) -> None:
+        now_s = self._clock.now()
+        if math.isfinite(self._per_s):
+            self._budget = min(self._most, self._budget + (now_s - self._counted_s) * self._per_s)
+        self._counted_s = now_s
+
+    def _next(self) -> None:
+        """Serve those whose turn it is, and come back when the budget has grown for the next."""
+        self._count()
+        while self._line and self._budget >= 1:
+            turn, wanted = self._line.popleft()
+            if turn.done():
+                continue  # given up just now
+            granted = wanted if math.isinf(self._budget) else min(wanted, int(self._budget))
+            self._budget -= granted
+            turn.set_result(granted)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._line:
+            self._timer = self._clock.call_later((1 - self._budget) / self._per_s, self._next)
+
+
+def cpus_of(nodes: Iterable[Obj]) -> float:
+    """The processors of all nodes that take pods."""
+    return sum(
+        _cpus(((node.get("status") or {}).get("allocatable") or {}).get("cpu", "0"))
+        for node in nodes
+        if not (node.get("spec") or {}).get("unschedulable")
+    )
+
+
+def _cpus(quantity: str) -> float:
+    """Kubernetes writes whole ones, or thousandths with an m."""
+    return float(quantity[:-1]) / 1000 if quantity.endswith("m") else float(quantity)
