@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from swell.testing.peers import WAIT_S, Address, App, free_port
+from swell.testing.peers import WAIT_S, Address, App, free_ports
 from swell.wire.announce import Announcement, decode
 
 _hosts = itertools.count(1)
@@ -38,9 +38,10 @@ class Sidecar:
 
 def environment(app_port: int, host: str, **changes: str) -> dict[str, str]:
     """What the controller sets; `changes` by name, an empty probe by default."""
+    serving, admin, statistics = free_ports(3, host)
     settings = {
         "CONTAINER_CONCURRENCY": "0",
-        "QUEUE_SERVING_PORT": "0",
+        "QUEUE_SERVING_PORT": str(serving),
         "QUEUE_SERVING_TLS_PORT": "8112",
         "USER_PORT": str(app_port),
         "REVISION_TIMEOUT_SECONDS": "300",
@@ -52,8 +53,8 @@ def environment(app_port: int, host: str, **changes: str) -> dict[str, str]:
         "SERVING_POD_UID": "8f2c",
         "SERVING_LOGGING_CONFIG": "",
         "SERVING_LOGGING_LEVEL": "",
-        "SWELL_ADMIN_PORT": str(free_port(host)),
-        "SWELL_STATISTICS_PORT": str(free_port(host)),
+        "SWELL_ADMIN_PORT": str(admin),
+        "SWELL_STATISTICS_PORT": str(statistics),
     }
     return settings | changes
 

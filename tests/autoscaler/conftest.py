@@ -99,6 +99,8 @@ class World:
         self.api.mend()
         while not ready.done():
             await self.quiet(1)
+            # Sockets take their time, which must not look like much time to the windows.
+            await asyncio.wait((ready,), timeout=0.5)
 
     async def stop(self) -> None:
         self._stop.set()

@@ -19,7 +19,7 @@ from swell.kube.errors import NotFound
 from swell.local.launch import RunningCluster
 from swell.testing.home import Home, Objects, unique
 from swell.testing.load import load
-from swell.testing.peers import Address, Caller, free_port
+from swell.testing.peers import Address, Caller, free_ports
 from swell.testing.relay import Relay
 
 GRACE_S = 1.0
@@ -30,8 +30,7 @@ class Program:
     """`python -m NAME` against the embedded API server, as in a pod."""
 
     def __init__(self, name: str, cluster: RunningCluster, *, kubeconfig: Path | None = None, **environ: str) -> None:
-        self.admin_port = free_port()
-        self.port = free_port()
+        self.admin_port, self.port = free_ports(2)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", name],
             env={

@@ -147,13 +147,16 @@ class HostClient:
 
     def _take(self, message: Message) -> None:
         if "exit" in message:
-            # An answer to its start was read before; whoever waits for that may not have run yet.
+            # An answer that names it was read before; whoever waits for that may not have run yet.
             child = self._children.get(message["exit"])
             if child is not None:
                 child.end(ended_from_obj(message["ended"]))
             return
         if "started" in message:
             self._child(info_from_obj(message["result"]))
+        elif isinstance(message.get("result"), list):
+            for obj in message["result"]:
+                self._child(info_from_obj(obj))
         answer = self._waiting.get(message["id"])
         if answer is not None and not answer.done():
             answer.set_result(message)

@@ -17,6 +17,7 @@ import pytest
 
 from swell.local.host.client import Child, HostClient, HostError, HostLost
 from swell.local.host.programs import RESTART_LAST_S, restart_delay_s
+from swell.local.host.wire import Ended, ProcessInfo, encode, ended_to_obj, info_to_obj
 from swell.testing.hosts import RunningHost, running_host, until
 from swell.testing.processes import children, command_line
 
@@ -283,3 +284,24 @@ async def test_nothing_outlives_a_killed_host(folder: Path) -> None:
         await client.wait_lost()
         with pytest.raises(HostLost):
             await client.processes()
+
+
+async def test_an_end_that_is_told_right_behind_the_list_is_not_lost(tmp_path: Path) -> None:
+    """As of a process that dies just while a kubelet takes over: both lines come in one piece."""
+    info, ended = ProcessInfo(7, 1234, {}, 0.0), Ended(137, 9, 1.0)
+
+    async def host(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        call = json.loads(await reader.readline())
+        listed = encode({"id": call["id"], "result": [info_to_obj(info)]})
+        writer.write(listed + encode({"exit": 7, "ended": ended_to_obj(ended)}))
+
+    server = await asyncio.start_unix_server(host, tmp_path / "host.sock")
+    client = HostClient(str(tmp_path / "host.sock"))
+    await client.connect()
+    try:
+        (child,) = await client.processes()
+        async with asyncio.timeout(10):
+            assert await child.wait() == ended
+    finally:
+        await client.close()
+        server.close()
