@@ -30,6 +30,7 @@ PACKAGES: Final = (
     "libstdc++6",
     "libuuid1",
     "python3.11-minimal",
+    "tini",
     "zlib1g",
 )
 PYTHON_LIBRARY: Final = "usr/lib/python3.11"
@@ -38,6 +39,7 @@ KEPT: Final = (
     "lib/*",
     "lib64/*",
     "usr/bin/python3.11",
+    "usr/bin/tini-static",
     "usr/lib/os-release",
     "usr/lib/python3.11/*",
     "usr/lib/*-linux-gnu/*",

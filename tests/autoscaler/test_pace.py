@@ -14,7 +14,7 @@ from swell.testing.clock import ManualClock, settle
 class Line:
     """Those who ask, and what they were given, in the order in which they were."""
 
-    def __init__(self, cpus: float = 2.0) -> None:
+    def __init__(self, cpus: float = 4.0) -> None:
         self.clock = ManualClock()
         self.pace = Pace(self.clock)
         self.pace.set_cpus(cpus)
@@ -46,24 +46,24 @@ async def test_without_nodes_everything_starts_at_once() -> None:
 
 
 async def test_some_start_at_once_and_the_others_at_the_pace_of_the_processors() -> None:
-    line = Line(cpus=2)
+    line = Line(cpus=4)
     for name in "abcdef":
         line.ask(name, 1)
     await line.let(1)
     assert line.given == [
         *((name, 1, 0.0) for name in "abcd"),
-        ("e", 1, 0.3125),
-        ("f", 1, 0.625),
+        ("e", 1, 0.25),
+        ("f", 1, 0.4375),
     ]
 
 
 async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> None:
-    line = Line(cpus=2)
+    line = Line(cpus=4)
     line.ask("many", 10)
     await settle()
     line.ask("one", 1)
     line.ask("other", 1)
-    await line.let(1.25)
+    await line.let(0.875)
     assert [(name, granted) for name, granted, _ in line.given] == [
         ("many", 4),
         ("many", 1),
@@ -74,7 +74,7 @@ async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> Non
 
 
 async def test_the_budget_does_not_grow_beyond_what_may_start_at_once() -> None:
-    line = Line(cpus=2)
+    line = Line(cpus=4)
     await line.let(60)
     line.ask("a", 9)
     await settle()
@@ -82,7 +82,7 @@ async def test_the_budget_does_not_grow_beyond_what_may_start_at_once() -> None:
 
 
 async def test_who_gives_up_takes_no_turn() -> None:
-    line = Line(cpus=2)
+    line = Line(cpus=4)
     line.ask("a", 4)
     line.ask("gone", 1)
     line.ask("b", 1)
@@ -95,7 +95,7 @@ async def test_who_gives_up_takes_no_turn() -> None:
 
 
 async def test_more_processors_let_those_who_wait_go() -> None:
-    line = Line(cpus=0.5)
+    line = Line(cpus=1)
     for name in "abc":
         line.ask(name, 1)
     await settle()
