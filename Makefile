@@ -36,6 +36,7 @@ test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 test-kubernetes: $(VENV)/.installed-dev
+	$(BIN)/python -m swell.testing.prepare
 	$(BIN)/python -m pytest tests/kubernetes tests/e2e --home=kubernetes
 
 lint: $(VENV)/.installed-dev

@@ -10,6 +10,7 @@ from swell.testing.home import Objects, unique
 from swell.testing.kubernetes import Installed
 from swell.testing.load import load
 
+pytestmark = pytest.mark.timeout(400)
 AWAY_S = 60.0
 # What a leader that is new knows nothing of must not end in these first seconds.
 AFTERWARDS_S = 15.0

@@ -22,6 +22,7 @@ from swell.cli.installation.install import to_yaml
 from swell.cli.installation.render import Options, render
 
 Obj = dict[str, Any]
+pytestmark = pytest.mark.timeout(300)
 HELLO: Obj = {
     "apiVersion": "serving.knative.dev/v1",
     "kind": "Service",

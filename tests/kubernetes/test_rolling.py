@@ -14,6 +14,7 @@ from swell.testing.kubernetes import Installed
 from swell.testing.load import Load, load
 from swell.testing.peers import Address
 
+pytestmark = pytest.mark.timeout(300)
 SYSTEM = "swell-system"
 PROGRAMS = ("activator", "autoscaler", "controller")
 # The front door's grace, what is in flight in these tests, and a kubelet that is busy.
