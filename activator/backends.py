@@ -33,8 +33,9 @@ class Backends:
     """The pods of all revisions.
 
     `probe(address, done)` starts a probe and calls `done` with its result, later. `on_change(revision)` is
-    called when anything about its pods has changed; `drop(address)` when the idle connections to an address
-    are no longer worth keeping.
+    called when anything about its pods has changed; `on_proven(facts)` when a pod has passed a probe that
+    Kubernetes does not call ready yet; `drop(address)` when the idle connections to an address are no longer
+    worth keeping.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Backends:
         clock: Clock,
         probe: StartProbe,
         on_change: Callable[[Target], None],
+        on_proven: Callable[[PodFacts], None],
         drop: Callable[[Address], None],
         *,
         probe_first_s: float,
@@ -50,6 +52,7 @@ class Backends:
         self._clock = clock
         self._probe = probe
         self._on_change = on_change
+        self._on_proven = on_proven
         self._drop = drop
         self._first_s = probe_first_s
         self._last_s = probe_last_s
@@ -243,3 +246,5 @@ class Backends:
             pod.proven = True
             pod.suspect = False
             self._changed(group)
+            if not pod.facts.ready:
+                self._on_proven(pod.facts)

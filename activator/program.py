@@ -84,6 +84,7 @@ class FrontDoor:
             clock,
             self._start_probe,
             lambda revision: self.activator.pods_changed(revision),
+            lambda facts: self.reporter.proven(facts.revision.namespace, facts.name, facts.uid),
             self._drop,
             probe_first_s=settings.probe_first_s,
             probe_last_s=settings.probe_last_s,

@@ -1,6 +1,7 @@
 """How many pods each revision has, by state: kept up to date event by event, read in one look-up.
 
-Knows pods as JSON; lists nothing. Source: spec autoscaling 4.2 (pod counts).
+Knows pods as JSON; lists nothing. Source: spec autoscaling 4.2 (pod counts). A pod that has passed an activator's
+probe counts as ready from then on, though Kubernetes says so half a second later: requests go to it already.
 """
 
 from __future__ import annotations
@@ -53,20 +54,28 @@ def state_of(pod: Obj) -> State | None:
 
 
 class PodCounts:
-    """Counts of pods. A revision without pods takes no memory."""
+    """Counts of pods. A revision without pods takes no memory.
+
+    `_proven` holds the uids of pods that are ready by a probe only; Kubernetes' own word ends that.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[Owner, dict[State, int]] = {}
+        self._proven: set[str] = set()
 
     def changed(self, old: Obj | None, new: Obj | None) -> set[Owner]:
         """Take in one event of a pod; returns the revisions whose counts it has changed."""
-        before, after = _counted(old), _counted(new)
-        if before == after:
-            return set()
-        for counted, change in ((before, -1), (after, +1)):
-            if counted is not None:
-                self._add(*counted, change)
-        return {counted[0] for counted in (before, after) if counted is not None}
+        before = self._counted(old)
+        if old is not None and not (new is not None and _uid(new) == _uid(old) and _may_be_proven(new)):
+            self._proven.discard(_uid(old))
+        return self._moved(before, self._counted(new))
+
+    def proven(self, pod: Obj) -> set[Owner]:
+        """A pod has passed a probe; returns the revisions whose counts that has changed."""
+        before = self._counted(pod)
+        if before is not None and _may_be_proven(pod):
+            self._proven.add(_uid(pod))
+        return self._moved(before, self._counted(pod))
 
     def ready(self, owner: Owner) -> int:
         """Pods that run, are ready and stay."""
@@ -76,6 +85,22 @@ class PodCounts:
         """Pods in one state."""
         return self._counts.get(owner, {}).get(state, 0)
 
+    def _counted(self, pod: Obj | None) -> tuple[Owner, State] | None:
+        if pod is None:
+            return None
+        owner, state = owner_of(pod), state_of(pod)
+        if owner is None or state is None:
+            return None
+        return owner, State.READY if _uid(pod) in self._proven else state
+
+    def _moved(self, before: tuple[Owner, State] | None, after: tuple[Owner, State] | None) -> set[Owner]:
+        if before == after:
+            return set()
+        for counted, change in ((before, -1), (after, +1)):
+            if counted is not None:
+                self._add(*counted, change)
+        return {counted[0] for counted in (before, after) if counted is not None}
+
     def _add(self, owner: Owner, state: State, change: int) -> None:
         counts = self._counts.setdefault(owner, {})
         counts[state] = counts.get(state, 0) + change
@@ -83,8 +108,13 @@ class PodCounts:
             del self._counts[owner]
 
 
-def _counted(pod: Obj | None) -> tuple[Owner, State] | None:
-    if pod is None:
-        return None
-    owner, state = owner_of(pod), state_of(pod)
-    return None if owner is None or state is None else (owner, state)
+def _uid(pod: Obj) -> str:
+    return str(pod["metadata"]["uid"])
+
+
+def _may_be_proven(pod: Obj) -> bool:
+    """It is not ready yet by Kubernetes, is not going, and none of its containers has ended so far."""
+    if "deletionTimestamp" in pod["metadata"] or state_of(pod) not in (State.PENDING, State.NOT_READY):
+        return False
+    containers = (pod.get("status") or {}).get("containerStatuses") or ()
+    return not any(each.get("restartCount") or "terminated" in (each.get("state") or {}) for each in containers)

@@ -13,7 +13,7 @@ from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
-from autoscaler.pods import PodCounts, owner_of
+from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.settings import Settings
@@ -32,6 +32,7 @@ from swell.runtime.clock import Clock
 from swell.runtime.errors import SettingsError, SwellError
 from swell.runtime.tasks import Daemons
 from swell.runtime.vitals import Vitals
+from swell.wire.stats import ProvenPod
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
@@ -113,7 +114,7 @@ class Autoscaler:
         self.podautoscalers = PodAutoscalers(
             kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
         )
-        self.receiver = Receiver(clock, self._reported, self._answer)
+        self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
@@ -234,9 +235,19 @@ class Autoscaler:
             self._enqueue([owner.revision], soon=old is not None)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
-        for owner in self._pods.changed(old, new):
+        self._counted(self._pods.changed(old, new), soon=old is None)
+
+    def _proven(self, pods: Iterable[ProvenPod]) -> None:
+        """Pods that answer. One that is not known yet, or by another uid, is left to Kubernetes."""
+        for pod in pods:
+            found = self._revision_pods.get(pod.namespace, pod.name)
+            if found is not None and found["metadata"]["uid"] == pod.uid:
+                self._counted(self._pods.proven(found), soon=False)
+
+    def _counted(self, owners: Iterable[Owner], *, soon: bool) -> None:
+        for owner in owners:
             self.podautoscalers.pods_changed(owner)
-            self._enqueue([owner.revision], soon=old is None)
+            self._enqueue([owner.revision], soon=soon)
 
     def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.podautoscalers.changed(old, new)

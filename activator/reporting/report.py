@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from activator.reporting.concurrency import RequestStats
-from swell.wire.stats import Stat, encode_messages
+from swell.wire.stats import ProvenPod, Stat, encode_messages, encode_proven
 
 if TYPE_CHECKING:
     from swell.runtime.clock import Cancellable, Clock
@@ -88,6 +88,10 @@ class Reporter:
         messages = [(namespace, name, poke) for namespace, name in keys]
         if messages:
             self._send(encode_messages(messages))
+
+    def proven(self, namespace: str, pod: str, uid: str) -> None:
+        """Say that a pod answers, which Kubernetes has not said yet."""
+        self._send(encode_proven([ProvenPod(namespace, pod, uid)]))
 
     def flush(self) -> None:
         """Report the period until now, one message for all revisions; none if none is open."""

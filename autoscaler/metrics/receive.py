@@ -16,7 +16,7 @@ from swell.api.meta import Key
 from swell.runtime import log
 from swell.runtime.clock import Clock
 from swell.wire.errors import WireError
-from swell.wire.stats import Stat, decode_messages
+from swell.wire.stats import ProvenPod, Stat, decode_report
 
 MESSAGE_BYTES_MAX: Final = 16 * 2**20
 # An activator pings every 3 s; one that says nothing for this long is asked, and then dropped.
@@ -32,14 +32,22 @@ logger = log.get(__name__)
 
 
 class Receiver:
-    """Serves the port. `on_reports` gets each message as it comes in, in the event loop.
+    """Serves the port. `on_reports` gets each message as it comes in, in the event loop; `on_proven` the pods in it
+    that have passed a probe.
 
     `answer(path)` is the JSON document that a GET of that path gets; `KeyError`: there is none.
     """
 
-    def __init__(self, clock: Clock, on_reports: Callable[[Reports], object], answer: Callable[[str], Any]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        on_reports: Callable[[Reports], object],
+        on_proven: Callable[[list[ProvenPod]], object],
+        answer: Callable[[str], Any],
+    ) -> None:
         self._clock = clock
         self._on_reports = on_reports
+        self._on_proven = on_proven
         self._answer = answer
         self._activators: dict[web.WebSocketResponse, float] = {}
         self._runner: web.AppRunner | None = None
@@ -118,12 +126,15 @@ class Receiver:
 
     def _take(self, data: bytes, peer: str | None) -> None:
         try:
-            messages = decode_messages(data)
+            report = decode_report(data)
         except WireError as exc:
             self.undecodable += 1
             logger.warning("a report cannot be read", peer=peer, bytes=len(data), error=str(exc))
             return
-        self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in messages])
+        if report.messages:
+            self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in report.messages])
+        if report.proven:
+            self._on_proven(report.proven)
 
 
 def _document(found: Any) -> web.Response:

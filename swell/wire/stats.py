@@ -1,13 +1,14 @@
-"""The autoscaler's statistics on the wire: a small proto3 codec for three fixed messages.
+"""The autoscaler's statistics on the wire: a small proto3 codec for a few fixed messages.
 
 Written by hand because each queue-proxy loads it: the protobuf package would cost every pod several
-megabytes. Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1, dataplane 2.10).
+megabytes. Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1, dataplane 2.10). Field 2 of
+`WireStatMessages`, pods that have passed a probe, is ours: the reference skips it.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from swell.wire.errors import WireError
 
@@ -76,6 +77,21 @@ Message = tuple[str, str, Stat]
 """Namespace and name of a revision, and what was seen of it."""
 
 
+class ProvenPod(NamedTuple):
+    """A pod that has passed an activator's probe before Kubernetes called it ready."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+class Report(NamedTuple):
+    """What one frame of an activator says."""
+
+    messages: list[Message]
+    proven: list[ProvenPod]
+
+
 def encode_stat(stat: Stat) -> bytes:
     """One bare `Stat`, as a queue-proxy serves it."""
     out = bytearray()
@@ -104,6 +120,17 @@ def encode_messages(messages: list[Message]) -> bytes:
     return bytes(out)
 
 
+def encode_proven(pods: list[ProvenPod]) -> bytes:
+    """`WireStatMessages` that tell of pods only."""
+    out = bytearray()
+    for pod in pods:
+        entry = bytearray()
+        for number, text in enumerate(pod, start=1):
+            _put_text(entry, number, text)
+        _put_bytes(out, 2, bytes(entry))
+    return bytes(out)
+
+
 def decode_stat(data: bytes) -> Stat:
     """Read one bare `Stat`. Raises `WireError`."""
     stat = Stat()
@@ -117,15 +144,26 @@ def decode_stat(data: bytes) -> Stat:
     return stat
 
 
-def decode_messages(data: bytes) -> list[Message]:
+def decode_report(data: bytes) -> Report:
     """Read `WireStatMessages`; entries without a stat are left out. Raises `WireError`."""
-    found = []
+    messages: list[Message] = []
+    proven: list[ProvenPod] = []
     for number, wire_type, value in _fields(data):
         if number == 1 and wire_type == _BYTES:
             namespace, name, stat = _decode_message(value)
             if stat is not None:
-                found.append((namespace, name, stat))
-    return found
+                messages.append((namespace, name, stat))
+        elif number == 2 and wire_type == _BYTES:
+            proven.append(_decode_proven(value))
+    return Report(messages, proven)
+
+
+def _decode_proven(data: bytes) -> ProvenPod:
+    texts = ["", "", ""]
+    for number, wire_type, value in _fields(data):
+        if wire_type == _BYTES and 1 <= number <= 3:
+            texts[number - 1] = _text(value)
+    return ProvenPod(*texts)
 
 
 def _decode_message(data: bytes) -> tuple[str, str, Stat | None]:

@@ -17,7 +17,7 @@ from activator.reporting.report import Reporter
 from activator.revision import read_revision
 from activator.settings import Settings
 from swell.testing.clock import ManualClock
-from swell.wire.stats import decode_messages
+from swell.wire.stats import decode_report
 
 Obj = dict[str, Any]
 HELLO = Target("default", "hello-00001")
@@ -93,6 +93,7 @@ class World:
             self.clock,
             lambda address, done: self.probes.append((address, done)),
             lambda revision: self.activator.pods_changed(revision),
+            lambda facts: None,
             lambda address: None,
             probe_first_s=0.05,
             probe_last_s=0.2,
@@ -100,7 +101,7 @@ class World:
         self.activator = Activator(self.settings, self.clock, self.gateway, self.backends, self.reporter, self.health)
 
     def _report(self, message: bytes) -> None:
-        for _, name, stat in decode_messages(message):
+        for _, name, stat in decode_report(message).messages:
             self.sent.append((name, stat.average_concurrent_requests, stat.request_count))
 
     def route(self, name: str = "hello", **percents: int) -> None:

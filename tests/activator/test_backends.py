@@ -9,6 +9,7 @@ from typing import Any
 from activator.admission.throttler import Address
 from activator.backends import Backends
 from activator.gateway import Target
+from activator.pods import PodFacts
 from swell.testing.clock import ManualClock
 from swell.wire.announce import Announcement
 
@@ -45,12 +46,14 @@ class World:
         self.clock = ManualClock()
         self.probes: list[tuple[float, Address, Callable[[bool], None]]] = []
         self.dropped: list[Address] = []
+        self.proven: list[PodFacts] = []
         self.changes = 0
         self.seen: dict[str, Obj] = {}
         self.backends = Backends(
             self.clock,
             lambda address, done: self.probes.append((self.clock.now(), address, done)),
             self._changed,
+            self.proven.append,
             self.dropped.append,
             probe_first_s=0.05,
             probe_last_s=0.2,
@@ -161,6 +164,26 @@ def test_an_announced_pod_is_probed_at_once_though_nobody_waits() -> None:
     assert world.usable() == []
     world.answer(True)
     assert world.usable() == ["pod-1"]
+
+
+def test_a_pod_that_passes_before_kubernetes_calls_it_ready_is_told_of() -> None:
+    world = World()
+    world.put(pod(1, ready=False))
+    world.backends.announced(announcement(1))
+    world.answer(False)
+    assert world.proven == []
+    world.backends.announced(announcement(1))
+    world.answer(True)
+    assert [(facts.name, facts.uid, facts.revision) for facts in world.proven] == [("pod-1", "uid-1", REVISION)]
+
+
+def test_a_pod_that_kubernetes_has_called_ready_meanwhile_is_no_news() -> None:
+    world = World()
+    world.put(pod(1, ready=False))
+    world.backends.announced(announcement(1))
+    world.put(pod(1, ready=True))
+    world.answer(True)
+    assert world.proven == []
 
 
 def test_an_announcement_may_come_before_kubernetes_knows_the_ip_or_even_the_pod() -> None:

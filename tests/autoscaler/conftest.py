@@ -193,8 +193,8 @@ class World:
         assert (await self.replicas(name), await self.active(name)) == (0, ("False", "NoTraffic"))
         await self.pods(0, name)
 
-    async def pods(self, ready: int, name: str = NAME) -> None:
-        """Have so many pods, all ready."""
+    async def pods(self, ready: int, name: str = NAME, *, told: bool = True) -> None:
+        """Have so many pods, all ready; with `told` False Kubernetes does not say so yet of the new ones."""
         selector = f"serving.knative.dev/revision={name}"
         seen = (await self.kube.list(POD, "default", label_selector=selector)).items
         for pod in seen[ready:]:
@@ -208,7 +208,7 @@ class World:
                     "spec": {"containers": [{"name": "app", "image": "app"}]},
                 },
             )
-            status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+            status = {"phase": "Running", "conditions": [{"type": "Ready", "status": str(told)}]}
             await self.kube.update(POD, {**pod, "status": status}, subresource="status")
         await settle()
 

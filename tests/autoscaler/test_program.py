@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from autoscaler.program import Settings, run
-from swell.api.kinds import DEPLOYMENT, POD_AUTOSCALER
+from swell.api.kinds import DEPLOYMENT, POD, POD_AUTOSCALER
 from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
 from swell.runtime.errors import SwellError
 from swell.testing.clock import settle
+from swell.wire.stats import ProvenPod, encode_proven
 
 World = Any
 NAME = "hello-00001"
@@ -103,6 +104,19 @@ async def test_a_new_revision_starts_with_its_initial_scale_and_is_initialized_o
     assert await world.replicas() == 3, "nothing was asked of it, but not for a whole window yet"
     await world.idle(30)
     assert await world.replicas() == 0
+
+
+async def test_a_pod_that_has_passed_an_activators_probe_is_ready_before_kubernetes_says_so(world: World) -> None:
+    await world.revision(replicas=1, ready=0)
+    await world.pods(1, told=False)
+    (pod,) = (await world.kube.list(POD, "default")).items
+    name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
+    await world.send(encode_proven([ProvenPod("default", name, "another"), ProvenPod("default", "unknown", uid)]))
+    assert await world.active() == ("Unknown", "Queued")
+    await world.send(encode_proven([ProvenPod("default", name, uid)]))
+    await world.quiet(0.5)
+    assert await world.active() == ("True", "")
+    assert (await world.status())["actualScale"] == 1
 
 
 async def test_an_initial_scale_of_zero_starts_nothing_and_counts_as_initialized(world: World) -> None:

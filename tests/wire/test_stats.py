@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swell.wire.errors import WireError
-from swell.wire.stats import Stat, decode_messages, decode_stat, encode_messages, encode_stat
+from swell.wire.stats import (
+    ProvenPod,
+    Report,
+    Stat,
+    decode_report,
+    decode_stat,
+    encode_messages,
+    encode_proven,
+    encode_stat,
+)
 
 DOUBLES = (
     "average_concurrent_requests",
@@ -76,12 +85,21 @@ def test_messages_are_the_bytes_that_protobuf_reads_and_writes(messages: list[tu
     read = ReferenceMessages.FromString(encoded)
     assert [(each.namespace, each.name) for each in read.messages] == [message[:2] for message in messages]
     assert [each.stat for each in read.messages] == [_as_reference(message[2]) for message in messages]
-    assert decode_messages(read.SerializeToString()) == messages
+    assert decode_report(read.SerializeToString()).messages == messages
 
 
 def test_a_stat_of_zeros_is_no_bytes_and_still_a_stat_in_a_message() -> None:
     assert encode_stat(Stat()) == b""
-    assert decode_messages(encode_messages([("ns", "rev", Stat())])) == [("ns", "rev", Stat())]
+    assert decode_report(encode_messages([("ns", "rev", Stat())])).messages == [("ns", "rev", Stat())]
+
+
+@given(st.lists(st.builds(ProvenPod, *[st.text(max_size=70)] * 3), max_size=5))
+def test_proven_pods_are_read_back_and_skipped_by_the_reference(pods: list[ProvenPod]) -> None:
+    encoded = encode_proven(pods)
+    assert decode_report(encoded) == Report([], pods)
+    assert list(ReferenceMessages.FromString(encoded).messages) == []
+    both = encode_messages([("ns", "rev", Stat("pod"))]) + encoded
+    assert decode_report(both) == Report([("ns", "rev", Stat("pod"))], pods)
 
 
 def test_minus_zero_and_nan_survive() -> None:
@@ -95,7 +113,7 @@ def test_fields_that_are_not_known_are_skipped() -> None:
 
 
 def test_an_entry_without_a_stat_is_left_out() -> None:
-    assert decode_messages(b"\x0a\x04\x0a\x02ns") == []
+    assert decode_report(b"\x0a\x04\x0a\x02ns").messages == []
 
 
 @pytest.mark.parametrize(
@@ -117,6 +135,6 @@ def test_bytes_that_are_no_stat_say_why(data: bytes, says: str) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_but_a_wire_error(data: bytes) -> None:
     try:
-        decode_messages(data)
+        decode_report(data)
     except WireError:
         return

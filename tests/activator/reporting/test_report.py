@@ -6,7 +6,7 @@ import pytest
 
 from activator.reporting.report import Reporter, RevisionReport
 from swell.testing.clock import ManualClock
-from swell.wire.stats import decode_messages
+from swell.wire.stats import decode_report
 
 MS = 0.001
 
@@ -23,7 +23,7 @@ class World:
 
     def _send(self, message: bytes) -> None:
         self.messages += 1
-        for _namespace, name, stat in decode_messages(message):
+        for _namespace, name, stat in decode_report(message).messages:
             assert stat.pod_name == "activator-1"
             self.sent.append(
                 (

@@ -16,7 +16,7 @@ from activator.reporting.stream import Stream
 from autoscaler.metrics.receive import HEARD_S, Receiver, Reports
 from swell.runtime.clock import SystemClock
 from swell.testing.clock import ManualClock
-from swell.wire.stats import Stat, encode_messages
+from swell.wire.stats import ProvenPod, Stat, encode_messages, encode_proven
 
 STAT = Stat(pod_name="activator", average_concurrent_requests=2.0, request_count=3.0)
 
@@ -25,7 +25,8 @@ class World:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.taken: asyncio.Queue[Reports] = asyncio.Queue()
-        self.receiver = Receiver(self.clock, self.taken.put_nowait, self.answer)
+        self.proven: list[ProvenPod] = []
+        self.receiver = Receiver(self.clock, self.taken.put_nowait, self.proven.extend, self.answer)
 
     def answer(self, path: str) -> Any:
         return {"/decisions": {"default/hello": {"desired": 1}}}[path]
@@ -62,6 +63,13 @@ async def test_reports_are_taken_on_any_path(world: World, path: str) -> None:
     async with connect(world.url + path) as socket:
         await sent(socket, encode_messages([("default", "hello", STAT), ("other", "bye", STAT)]))
     assert world.taken.get_nowait() == [(("default", "hello"), STAT), (("other", "bye"), STAT)]
+
+
+async def test_pods_that_have_passed_a_probe_are_told_apart_from_reports(world: World) -> None:
+    pods = [ProvenPod("default", "hello-1", "uid-1"), ProvenPod("other", "bye-1", "uid-2")]
+    async with connect(world.url) as socket:
+        await sent(socket, encode_proven(pods))
+    assert (world.proven, world.taken.empty()) == (pods, True)
 
 
 async def test_what_cannot_be_read_is_skipped_and_the_connection_goes_on(world: World) -> None:
