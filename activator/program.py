@@ -92,9 +92,9 @@ class FrontDoor:
         self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
         shared = settings.trust_revision_headers or not settings.local_port
         outside = self.activator if shared else Outside(self.activator)
-        self.server = ProxyServer(outside, trust=settings.trust)
-        self._local = ProxyServer(self.activator, trust=settings.trust) if settings.local_port else None
-        self._servers = [server for server in (self.server, self._local) if server is not None]
+        self._servers = {"gateway": ProxyServer(outside, trust=settings.trust)}
+        if settings.local_port:
+            self._servers["local"] = ProxyServer(self.activator, trust=settings.trust)
         self.admin = Admin(
             unready=self.health.unready,
             announced=self.backends.announced,
@@ -114,7 +114,7 @@ class FrontDoor:
 
     @property
     def gateway_port(self) -> int:
-        return self.server.listening_port
+        return self._servers["gateway"].listening_port
 
     async def start(self) -> None:
         """Fill the caches, then listen. Revisions and pods come before the Routes that point at them."""
@@ -123,9 +123,9 @@ class FrontDoor:
         self._daemons.spawn(self.stream.run(), "autoscaler stream")
         for informer in (self._peers, self._revisions, self._pods, self._routes):
             await informer.start()
-        await self.server.start(self.settings.listen_ip, self.settings.gateway_port)
-        if self._local is not None:
-            await self._local.start(self.settings.listen_ip, self.settings.local_port)
+        ports = {"gateway": self.settings.gateway_port, "local": self.settings.local_port}
+        for name, server in self._servers.items():
+            await server.start(self.settings.listen_ip, ports[name])
         self.health.serving = True
         _log.info("serving", gateway=self.gateway_port, admin=self.admin.port)
 
@@ -140,24 +140,22 @@ class FrontDoor:
         an idle connection could meet a request that is on its way.
         """
         self.health.terminating = True
-        for server in self._servers:
+        for server in self._servers.values():
             server.retire()
         _log.info("draining", grace_s=self.settings.shutdown_grace_s)
         if self.settings.shutdown_grace_s:
             await self._clock.sleep(self.settings.shutdown_grace_s)
-        for server in self._servers:
+        for server in self._servers.values():
             server.stop_accepting()
-        settings = self.settings
-        await asyncio.gather(
-            *(server.drain(settings.drain_deadline_s, tunnels_s=settings.drain_tunnels_s) for server in self._servers)
-        )
+        deadline_s, tunnels_s = self.settings.drain_deadline_s, self.settings.drain_tunnels_s
+        await asyncio.gather(*(server.drain(deadline_s, tunnels_s=tunnels_s) for server in self._servers.values()))
 
     async def close(self) -> None:
         """Stop everything; whoever still waits is told so."""
         if self._patience is not None:
             self._patience.cancel()
         self.activator.shut()
-        for server in self._servers:
+        for server in self._servers.values():
             server.stop_accepting()
         self.reporter.close()
         try:
@@ -174,7 +172,7 @@ class FrontDoor:
         await self.admin.close()
 
     def _drop(self, address: Address) -> None:
-        for server in self._servers:
+        for server in self._servers.values():
             server.drop(address)
 
     def _connected(self) -> None:

@@ -12,9 +12,7 @@ measured no other pod starts or shuts down; those that were started before in th
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
 import os
 import random
 import shlex
@@ -27,9 +25,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from bench.report import parser_of, report
 from swell.api.kinds import POD
 from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
@@ -60,12 +56,9 @@ class Round:
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.coldstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("coldstart", __doc__)
     parser.add_argument("--starts", type=int, default=50)
     parser.add_argument("--services", type=int, default=10, help="Services that take turns being cold.")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report(asyncio.run(measure(options.starts, options.services)), as_json=options.json)
 
@@ -195,17 +188,6 @@ async def first_byte(objects: Objects, name: str) -> float | None:
 def percentile(ordered: list[float], percent: float) -> float:
     """The nearest-rank percentile of sorted values."""
     return ordered[min(len(ordered) - 1, round(percent / 100 * (len(ordered) - 1)))]
-
-
-def report(figures: dict[str, float], *, as_json: bool) -> None:
-    """Print the figures as a table, or as one flat JSON object."""
-    if as_json:
-        print(json.dumps(figures))
-        return
-    table = Table("figure", "value")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:g}")
-    Console().print(table)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import tempfile
 import time
 from pathlib import Path
 
-from bench.coldstart import report
+from bench.report import parser_of, report
 from swell.local.launch import RunningCluster, launch
 from swell.testing.home import Objects, embedded
 from swell.testing.processes import command_line, cpu_s, family, rss_mb
@@ -18,9 +17,8 @@ SERVICES = 3
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.idle", description=__doc__)
+    parser = parser_of("idle", __doc__)
     parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report(asyncio.run(measure(options.seconds)), as_json=options.json)
 

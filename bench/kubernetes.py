@@ -14,7 +14,6 @@ kubelet, containerd and runc, all on this machine.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import statistics
@@ -29,7 +28,8 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from bench.coldstart import first_byte, report
+from bench.coldstart import first_byte
+from bench.report import parser_of, report
 from swell.api.kinds import DEPLOYMENT
 from swell.api.labels import SERVICE as SERVICE_LABEL
 from swell.api.meta import Obj
@@ -49,12 +49,9 @@ READY_MARK = "the app is ready"
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench.kubernetes", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_of("kubernetes", __doc__)
     parser.add_argument("--starts", type=int, default=24)
     parser.add_argument("--bursts", type=int, default=3, help="Rounds of the two bursts; the median counts.")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="swell-bench-") as folder, installed(Path(folder)) as cluster:
         report(asyncio.run(measure(cluster, options.starts, options.bursts)), as_json=options.json)

@@ -8,7 +8,6 @@ the rounds counts. Three kinds of requests: `bare`, what wrk sends by itself; `b
 
 from __future__ import annotations
 
-import argparse
 import os
 import random
 import re
@@ -25,8 +24,8 @@ from pathlib import Path
 
 import orjson
 
-from bench.coldstart import report
 from bench.proxy_parties import BARE, BROWSER
+from bench.report import parser_of, report
 
 CONNECTIONS = 64
 KINDS = ("bare", "browser", "varied")
@@ -35,10 +34,9 @@ VARIED_PATHS = 'local n = 0\nrequest = function() n = n + 1; return wrk.format("
 
 def main() -> None:
     """Parse, measure, print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.proxy", description=__doc__)
+    parser = parser_of("proxy", __doc__)
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report(measure(options.seconds, options.rounds), as_json=options.json)
 

@@ -12,9 +12,8 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from swell.runtime.certificates import SERVER, KeyPair, Validity, issue, new_authority
 
 DAY_S: Final = 86_400.0
 AUTHORITY_LIFE_S: Final = 3650 * DAY_S
@@ -27,14 +26,6 @@ SETTLE_S: Final = 3600.0
 """How long a new authority is made known before it signs what is served: API servers must have heard of it."""
 LOOK_S: Final = 3600.0
 """The longest time between two looks: clocks are set, machines sleep."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """A certificate and its key."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,59 +109,14 @@ def _settled_s(identity: Identity) -> float:
 
 
 def _new_authority(now_s: float) -> KeyPair:
-    key = ec.generate_private_key(ec.SECP256R1())
     # Its own number in the name: during a change clients tell two authorities apart by their names.
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"swell-webhook-ca-{int(now_s)}")])
-    certificate = (
-        _builder(name, name, key, now_s, AUTHORITY_LIFE_S)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs=True), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    return KeyPair(certificate, key)
+    return new_authority(f"swell-webhook-ca-{int(now_s)}", _validity(now_s, AUTHORITY_LIFE_S))
 
 
 def _new_serving(authority: KeyPair, names: Sequence[str], now_s: float) -> KeyPair:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "swell-webhook")])
-    issuer = authority.certificate.subject
-    certificate = (
-        _builder(subject, issuer, key, now_s, SERVING_LIFE_S)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
-        .sign(authority.key, hashes.SHA256())
-    )
-    return KeyPair(certificate, key)
+    return issue(authority, "swell-webhook", _validity(now_s, SERVING_LIFE_S), uses=(SERVER,), hosts=names)
 
 
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now_s: float, life_s: float
-) -> x509.CertificateBuilder:
+def _validity(now_s: float, life_s: float) -> Validity:
     now = datetime.datetime.fromtimestamp(now_s, datetime.UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(seconds=BACKDATED_S))
-        .not_valid_after(now + datetime.timedelta(seconds=life_s))
-    )
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    return Validity(now - datetime.timedelta(seconds=BACKDATED_S), now + datetime.timedelta(seconds=life_s))

@@ -11,9 +11,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from controller.webhook.certificates import Identity, KeyPair
+from controller.webhook.certificates import Identity
 from swell.api.kinds import SECRET
 from swell.api.meta import Obj
+from swell.runtime.certificates import KeyPair, certificate_pem, key_pem
 
 NAME: Final = "swell-webhook-certs"
 TYPE: Final = "kubernetes.io/tls"
@@ -42,9 +43,9 @@ def secret_of(identity: Identity, namespace: str, live: Obj | None) -> Obj:
     """The Secret that holds `identity`: `live` with other data, or a new one."""
     data = {
         AUTHORITIES: _encoded(bundle(identity)),
-        AUTHORITY_KEY: _encoded(_pem(identity.authority.key)),
-        CERTIFICATE: _encoded(identity.serving.certificate.public_bytes(serialization.Encoding.PEM)),
-        KEY: _encoded(_pem(identity.serving.key)),
+        AUTHORITY_KEY: _encoded(key_pem(identity.authority.key)),
+        CERTIFICATE: _encoded(certificate_pem(identity.serving.certificate)),
+        KEY: _encoded(key_pem(identity.serving.key)),
     }
     if live is not None:
         return {**live, "data": data}
@@ -54,12 +55,12 @@ def secret_of(identity: Identity, namespace: str, live: Obj | None) -> Obj:
 
 def bundle(identity: Identity) -> bytes:
     """The authorities to trust, as PEM."""
-    return b"".join(each.public_bytes(serialization.Encoding.PEM) for each in identity.authorities)
+    return b"".join(map(certificate_pem, identity.authorities))
 
 
 def serving_pem(identity: Identity) -> bytes:
     """Key and certificate to serve with, as PEM."""
-    return _pem(identity.serving.key) + identity.serving.certificate.public_bytes(serialization.Encoding.PEM)
+    return key_pem(identity.serving.key) + certificate_pem(identity.serving.certificate)
 
 
 def _key(data: Obj, name: str) -> ec.EllipticCurvePrivateKey:
@@ -67,11 +68,6 @@ def _key(data: Obj, name: str) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError(f"{name} is no key of an elliptic curve")
     return key
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    return key.private_bytes(encoding, form, serialization.NoEncryption())
 
 
 def _decoded(data: Obj, name: str) -> bytes:

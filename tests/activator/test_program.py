@@ -10,13 +10,14 @@ import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
 
 from activator.program import FrontDoor, Settings
+from activator.reporting.stream import BACKOFF_LAST_S
 from swell.api.crds import definitions
 from swell.api.kinds import REVISION
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
-from swell.testing.peers import Caller, call, free_port
+from swell.testing.peers import WAIT_S, Caller, call, free_ports
 
 GRACE_S = 15.0
 PATIENCE_S = 5.0
@@ -24,23 +25,26 @@ SYSTEM = "swell-system"
 
 
 class World:
-    """One front door; `autoscaler_port` is where it looks for the autoscaler."""
+    """One front door; `autoscaler_port` is where it looks for the autoscaler, `inside` where callers inside come in."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
         server = ApiServer(open_store(":memory:"), clock=self.clock)
         bootstrap(server, definitions(), ["default", SYSTEM])
         self.kube = CutOff(StoreClient(server))
-        self.autoscaler_port = free_port()
+        self.autoscaler_port, local_port = free_ports(2)
+        self.inside = ("127.0.0.1", local_port)
         settings = Settings(
             listen_ip="127.0.0.1",
             gateway_port=0,
+            local_port=local_port,
             admin_port=0,
             autoscaler_url=f"ws://127.0.0.1:{self.autoscaler_port}",
             shutdown_grace_s=GRACE_S,
         )
         self.door = FrontDoor(settings, self.kube, self.clock)
         self._autoscaler: Server | None = None
+        self._taken: asyncio.Queue[ServerConnection] = asyncio.Queue()
 
     @property
     def unready(self) -> str:
@@ -52,6 +56,7 @@ class World:
 
     async def autoscaler_comes(self) -> None:
         async def take(connection: ServerConnection) -> None:
+            self._taken.put_nowait(connection)
             async for _ in connection:
                 pass
 
@@ -63,11 +68,19 @@ class World:
             await self._autoscaler.wait_closed()
             self._autoscaler = None
 
-    async def until_connected(self, connected: bool = True) -> None:
-        async with asyncio.timeout(20):
-            while self.door.stream.connected is not connected:
-                await self.clock.pass_time(0.01, step_s=0.01)
-                await asyncio.sleep(0.001)
+    async def until_connected(self) -> None:
+        """The autoscaler is there; the front door finds it with its next attempt."""
+        await self.clock.pass_time(2 * BACKOFF_LAST_S)
+        async with asyncio.timeout(WAIT_S):
+            connection = await self._taken.get()
+            await (await connection.ping())  # who answers has seen the end of the handshake
+        await settle()
+        assert self.door.stream.connected
+
+    async def until_lost(self) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while self.door.stream.connected:
+                await settle()
 
 
 @pytest.fixture
@@ -122,7 +135,7 @@ async def test_it_stays_ready_while_the_autoscaler_is_away_and_finds_it_when_it_
     await world.door.start()
     await world.until_connected()
     await world.autoscaler_goes()
-    await world.until_connected(False)
+    await world.until_lost()
     assert world.unready == ""
     assert world.door.admin.answer("GET", "/readyz", b"").status == 200
     assert b'"connected": false' in world.door.admin.answer("GET", "/state", b"").body
@@ -149,6 +162,15 @@ async def test_what_it_knows_stays_while_the_api_server_is_away(world: World) ->
     assert [target.name for target in world.door.activator.lanes] == ["hello-00001", "hello-00002"]
 
 
+async def test_a_host_of_the_cluster_answers_only_where_callers_inside_come_in(world: World) -> None:
+    meta = {"name": "hello", "namespace": "default"}
+    world.door.gateway.set_route({"metadata": meta, "status": {"url": "http://hello.default.localhost"}})
+    await world.door.start()
+    host = {"Host": "hello.default.svc.cluster.local"}
+    assert (await call(world.inside, headers=host)).status == 503, "no revision is ready"
+    assert (await call(world.address, headers=host)).status == 404
+
+
 async def test_on_the_way_out_it_is_unready_at_once_and_serves_for_the_grace(world: World) -> None:
     await world.door.start()
     world.clock.advance(PATIENCE_S)
@@ -169,7 +191,8 @@ async def test_on_the_way_out_it_is_unready_at_once_and_serves_for_the_grace(wor
         world.clock.advance(0.2)
         assert await idle.reader.read() == b""
         await drain
-    with pytest.raises(ConnectionRefusedError):
-        await Caller.connect(world.address)
+    for address in (world.address, world.inside):
+        with pytest.raises(ConnectionRefusedError):
+            await Caller.connect(address)
     kept.close()
     idle.close()

@@ -16,6 +16,7 @@ from swell.kube.errors import NotFound
 from swell.kube.leader import LEASE_S
 from swell.testing.clock import settle
 from swell.testing.peers import free_port
+from swell.testing.waiting import until
 
 World = Any
 SYSTEM = "swell-system"
@@ -79,7 +80,7 @@ async def test_the_next_one_takes_over_within_the_same_moment(elected: World) ->
     )
     standby = asyncio.create_task(run(settings, elected.kube, elected.clock, stop, ports.put_nowait))
     async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.admin_port}") as session, asyncio.timeout(20):
-        await until_ready(session)
+        await until(lambda: is_ready(session))
         assert 'swell_leader{lease="swell-autoscaler"} 0.0' in await text(session, "/metrics")
         assert await address(elected) == [f"10.0.0.1:{elected.port}"], "who stands by is not written"
         before_s = elected.clock.now()
@@ -98,15 +99,12 @@ async def text(session: aiohttp.ClientSession, path: str) -> str:
         return await answer.text()
 
 
-async def until_ready(session: aiohttp.ClientSession) -> None:
-    while True:
-        try:
-            async with session.get("/readyz") as answer:
-                if answer.status == 200:
-                    return
-        except aiohttp.ClientConnectionError:
-            pass  # it does not listen yet
-        await asyncio.sleep(0.01)
+async def is_ready(session: aiohttp.ClientSession) -> bool:
+    try:
+        async with session.get("/readyz") as answer:
+            return answer.status == 200
+    except aiohttp.ClientConnectionError:
+        return False  # it does not listen yet
 
 
 async def test_its_admin_port_tells_of_its_work(new_world: Callable[[], World]) -> None:

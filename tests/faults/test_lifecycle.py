@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import re
 import signal
@@ -15,12 +16,13 @@ from pathlib import Path
 import aiohttp
 
 from swell.api.kinds import ENDPOINT_SLICE
-from swell.kube.errors import NotFound
+from swell.api.meta import Obj
 from swell.local.launch import RunningCluster
 from swell.testing.home import Home, Objects, unique
 from swell.testing.load import load
 from swell.testing.peers import Address, Caller, free_ports
 from swell.testing.relay import Relay
+from swell.testing.waiting import until
 
 GRACE_S = 1.0
 QUICK = {"window": "6s"}
@@ -61,15 +63,17 @@ class Program:
             return 0, ""
 
     async def ready(self, ready: bool = True) -> None:
-        async with asyncio.timeout(30):
-            while ((await self.get("/readyz"))[0] == 200) is not ready:
-                assert self.process.poll() is None or not ready, "it ended"
-                await asyncio.sleep(0.05)
+        async def seen() -> bool:
+            assert self.process.poll() is None or not ready, "it ended"
+            return ((await self.get("/readyz"))[0] == 200) is ready
+
+        await until(seen)
 
     async def leads(self) -> None:
-        async with asyncio.timeout(30):
-            while 'swell_leader{lease="swell-autoscaler"} 1.0' not in (await self.get("/metrics"))[1]:
-                await asyncio.sleep(0.05)
+        async def seen() -> bool:
+            return 'swell_leader{lease="swell-autoscaler"} 1.0' in (await self.get("/metrics"))[1]
+
+        await until(seen)
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -158,19 +162,17 @@ async def test_a_front_door_serves_on_without_the_api_server(cluster: RunningClu
                 assert (await doors[0].get("/readyz"))[0] == 200
                 await api.start()
                 other = await served(objects, min_scale="0")
-                async with asyncio.timeout(30):
-                    while (await _status(doors[0], home.host(other))) != 200:
-                        await asyncio.sleep(0.05)
+                await until(lambda: answers(doors[0], home.host(other)))
             assert seen.failures == []
             await objects.clean()
     await api.cut()
 
 
-async def _status(door: Program, host: str) -> int:
+async def answers(door: Program, host: str) -> bool:
     caller = await Caller.connect(door.address)
     try:
         caller.send("/", {"Host": host})
-        return (await caller.answer()).status
+        return (await caller.answer()).status == 200
     finally:
         caller.close()
 
@@ -186,22 +188,20 @@ async def test_a_standby_autoscaler_is_ready_and_takes_over_from_one_that_stops(
         second = Program("autoscaler", cluster, **environ)
         programs.append(second)
         await second.ready()
-        async with home.client() as objects:
-            assert await _sent_to(objects) == [first.port]
+        async with dataclasses.replace(home, namespace="swell-system").client() as system:
+            await sent_to(system, first)
             first.terminate()
             assert await first.ended() == 0
             await second.leads()
-            async with asyncio.timeout(30):
-                while await _sent_to(objects) != [second.port]:
-                    await asyncio.sleep(0.05)
+            await sent_to(system, second)
         second.terminate()
         assert await second.ended() == 0
 
 
-async def _sent_to(objects: Objects) -> list[int]:
-    """The ports that activators in the cluster are sent to."""
-    try:
-        found = await objects.kube.get(ENDPOINT_SLICE, "swell-system", "autoscaler")
-    except NotFound:
-        return []
-    return [port["port"] for _ in found.get("endpoints") or () for port in found["ports"]]
+async def sent_to(system: Objects, program: Program) -> None:
+    """Returns once that is where activators in the cluster are sent."""
+
+    def names_it(found: Obj) -> bool:
+        return [port["port"] for _ in found.get("endpoints") or () for port in found["ports"]] == [program.port]
+
+    await system.until(ENDPOINT_SLICE, "autoscaler", names_it)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -84,117 +84,118 @@ class Candidate:
         self._task.cancel()
 
 
+Join = Callable[..., Awaitable[list[Candidate]]]
+Pair = tuple[Candidate, Candidate]
+
+
+@pytest.fixture
+async def join(store_client: StoreClient, clock: ManualClock) -> AsyncIterator[Join]:
+    """Candidates of these names begin at the same moment, and have tried once; they stop at the end."""
+    joined: list[Candidate] = []
+
+    async def begin(*names: str) -> list[Candidate]:
+        new = [Candidate(name, store_client, clock) for name in names]
+        joined.extend(new)
+        await settle()
+        return new
+
+    yield begin
+    for each in reversed(joined):
+        await each.stop()
+
+
+@pytest.fixture
+async def pair(join: Join) -> Pair:
+    """The first leads, the second stands by."""
+    (first,), (second,) = await join("first"), await join("second")
+    assert leading(first, second) == (True, False)
+    return first, second
+
+
+def leading(*candidates: Candidate) -> tuple[bool, ...]:
+    return tuple(each.leading for each in candidates)
+
+
 async def test_one_leads_and_when_it_stops_another_takes_over_at_once(
-    store_client: StoreClient, clock: ManualClock
+    pair: Pair, store_client: StoreClient, clock: ManualClock
 ) -> None:
-    first = Candidate("first", store_client, clock)
-    await settle()
-    second = Candidate("second", store_client, clock)
+    first, second = pair
     await clock.pass_time(60, step_s=0.5)
-    assert (first.leading, second.leading) == (True, False)
+    assert leading(first, second) == (True, False)
     await first.stop()
     await settle(100)
-    assert (first.leading, second.leading) == (False, True), "no time has passed"
+    assert leading(first, second) == (False, True), "no time has passed"
     lease = await store_client.get(LEASE, "default", "controller")
     assert lease["spec"]["holderIdentity"] == "second"
     assert lease["spec"]["leaseTransitions"] == 1
-    await second.stop()
 
 
-async def test_a_leader_that_dies_is_replaced_once_its_lease_has_run_out(
-    store_client: StoreClient, clock: ManualClock
-) -> None:
-    first = Candidate("first", store_client, clock)
-    await settle()
-    second = Candidate("second", store_client, clock)
-    await settle()
+async def test_a_leader_that_dies_is_replaced_once_its_lease_has_run_out(pair: Pair, clock: ManualClock) -> None:
+    first, second = pair
     first.kill()
     await clock.pass_time(LEASE_S - 2 * RETRY_S, step_s=0.5)
     assert not second.leading
     await clock.pass_time(3 * RETRY_S, step_s=0.5)
     assert second.leading
-    await second.stop()
 
 
-async def test_a_leader_that_cannot_renew_stops_before_another_starts(
-    store_client: StoreClient, clock: ManualClock
-) -> None:
-    both = [Candidate(name, store_client, clock) for name in ("first", "second")]
-    await settle()
-    leader = next(each for each in both if each.leading)
-    other = next(each for each in both if each is not leader)
+async def test_a_leader_that_cannot_renew_stops_before_another_starts(join: Join, clock: ManualClock) -> None:
+    both = await join("first", "second")
+    leader, other = sorted(both, key=lambda each: each.leading, reverse=True)
+    assert leading(leader, other) == (True, False)
     leader.cut = True
-    changes: list[tuple[float, bool, bool]] = []
+    changes: list[tuple[float, bool]] = []
     for _ in range(100):
         await clock.pass_time(0.25, step_s=0.25)
         assert not (leader.leading and other.leading)
-        changes.append((clock.now(), leader.leading, other.leading))
-    stopped = next(at_s for at_s, leading, _ in changes if not leading)
-    assert stopped <= RENEW_WITHIN_S + RETRY_S + 0.5
+        changes.append((clock.now(), leader.leading))
+    stopped_s = next(at_s for at_s, leads in changes if not leads)
+    assert stopped_s <= RENEW_WITHIN_S + RETRY_S + 0.5
     assert other.leading
     leader.cut = False
     await clock.pass_time(30, step_s=0.5)
-    assert (leader.leading, other.leading) == (False, True)
-    for each in both:
-        await each.stop()
+    assert leading(leader, other) == (False, True)
 
 
-async def test_a_standby_only_listens(store_client: StoreClient, clock: ManualClock) -> None:
-    first = Candidate("first", store_client, clock)
-    await settle()
-    second = Candidate("second", store_client, clock)
-    await settle()
+async def test_a_standby_only_listens(pair: Pair, clock: ManualClock) -> None:
+    first, second = pair
     assert (first.standing_by, second.standing_by) == (0, 1)
     first.asked.clear()
     second.asked.clear()
     await clock.pass_time(60, step_s=0.5)
     assert first.asked.keys() == {"update"}, "a leader renews with one write and reads nothing"
     assert second.asked.keys() == {"event"}
-    for each in (second, first):
-        await each.stop()
 
 
-async def test_a_lease_that_is_deleted_is_taken_at_once(store_client: StoreClient, clock: ManualClock) -> None:
-    first = Candidate("first", store_client, clock)
-    await settle()
-    second = Candidate("second", store_client, clock)
-    await settle()
+async def test_a_lease_that_is_deleted_is_taken_at_once(pair: Pair, store_client: StoreClient) -> None:
+    first, second = pair
     first.kill()
     await store_client.delete(LEASE, "default", "controller")
     await settle(100)
     assert second.leading
-    await second.stop()
 
 
 async def test_a_standby_whose_watch_is_dead_asks_again_when_the_lease_should_have_run_out(
-    store_client: StoreClient, clock: ManualClock
+    pair: Pair, clock: ManualClock
 ) -> None:
-    first = Candidate("first", store_client, clock)
-    await settle()
-    second = Candidate("second", store_client, clock)
-    await settle()
+    first, second = pair
     second.cut = True
     await clock.pass_time(40, step_s=0.5)
-    assert (first.leading, second.leading) == (True, False)
+    assert leading(first, second) == (True, False)
     await first.stop()
     second.cut = False
     await clock.pass_time(2 * RETRY_S, step_s=0.5)
     assert second.leading
-    await second.stop()
 
 
-async def test_after_an_outage_the_leader_of_before_leads_again_within_a_retry(
-    store_client: StoreClient, clock: ManualClock
-) -> None:
-    only = Candidate("only", store_client, clock)
-    await settle()
+async def test_after_an_outage_the_leader_of_before_leads_again_within_a_retry(join: Join, clock: ManualClock) -> None:
+    (only,) = await join("only")
     only.cut = True
     await clock.pass_time(60, step_s=0.5)
     assert not only.leading
     only.cut = False
     await clock.pass_time(2 * RETRY_S, step_s=0.5)
     assert only.leading
-    await only.stop()
 
 
 async def test_what_the_work_raises_reaches_the_caller(store_client: StoreClient, clock: ManualClock) -> None:

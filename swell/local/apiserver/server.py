@@ -16,7 +16,7 @@ from swell.kube.client import PatchType
 from swell.kube.errors import AlreadyExists
 from swell.local.apiserver import paging, patches, scale
 from swell.local.apiserver.client import StoreClient as StoreClient
-from swell.local.apiserver.definitions import CLEANUP_FINALIZER
+from swell.local.apiserver.defined import DefinedKinds
 from swell.local.apiserver.deletion import DeleteOptions, Deletion
 from swell.local.apiserver.failures import (
     bad_request,
@@ -25,7 +25,7 @@ from swell.local.apiserver.failures import (
     not_found,
     unsupported_media,
 )
-from swell.local.apiserver.hub import Change, Hub, Subscription
+from swell.local.apiserver.hub import Hub, Subscription
 from swell.local.apiserver.managed import merge_applied
 from swell.local.apiserver.metadata import sent_metadata
 from swell.local.apiserver.registry import Registry
@@ -33,12 +33,11 @@ from swell.local.apiserver.resource import Resource
 from swell.local.apiserver.selection import Matches, Selection, everything, exact_name, selector
 from swell.local.apiserver.store import Store
 from swell.local.apiserver.strategic import apply_merge, strategic_merge
-from swell.local.apiserver.writes import Admit, Caller, Writes
+from swell.local.apiserver.writes import SYSTEM, Admit, Caller, Writes
 from swell.runtime.clock import Clock, SystemClock
 
 EVENTS_MAX: Final = 2000
 EVENT_LIFE_S: Final = 3600.0
-SYSTEM: Final = Caller(user="system:apiserver")
 ALL: Final = Selection()
 
 
@@ -54,10 +53,9 @@ class ApiServer:
         self._store = store
         self._hub = Hub(store.version)
         self._writes = Writes(store, self._hub, self.registry, self.clock, _translated(admit))
-        self._writes.on_commit = self._on_commit
         self._deletion = Deletion(self._writes, self.clock)
-        for definition in store.select(str(CUSTOM_RESOURCE_DEFINITION)):
-            self.registry.establish(definition)
+        self._defined = DefinedKinds(store, self.registry, self._writes, self._deletion)
+        self._writes.on_commit = self._defined.on_commit
 
     @property
     def version(self) -> str:
@@ -163,7 +161,7 @@ class ApiServer:
         obj = self.get(resource, namespace, name)
         after, gone = self._deletion.delete(resource, obj, options, caller)
         if resource.kind == CUSTOM_RESOURCE_DEFINITION and not caller.dry_run and not gone:
-            self._delete_defined(after)
+            self._defined.clean_up(after)
         return after, gone
 
     def bind(self, namespace: str, name: str, node: str, caller: Caller) -> None:
@@ -202,34 +200,6 @@ class ApiServer:
         if resource.custom:
             raise unsupported_media("strategic-merge-patch", "custom resources take merge patches and JSON patches")
         return strategic_merge(resource.schema(), target, patch)
-
-    def _on_commit(self, resource: Resource, change: Change) -> None:
-        if resource.kind == CUSTOM_RESOURCE_DEFINITION:
-            if change.removed:
-                self.registry.withdraw(change.after)
-            elif change.before is None or change.before.get("spec") != change.after["spec"]:
-                self.registry.establish(change.after)
-        elif change.removed and resource.custom:
-            self._finish_definition(resource.storage)
-
-    def _delete_defined(self, definition: Obj) -> None:
-        """Delete all objects of a kind whose definition is being deleted; the last one takes it along."""
-        storage = definition["metadata"]["name"]
-        resource = next(iter(self.registry.stored_as(storage)), None)
-        if resource is not None:
-            for obj in [*self._store.select(storage)]:
-                self._deletion.delete(resource, obj, DeleteOptions("Background"), SYSTEM)
-        self._finish_definition(storage)
-
-    def _finish_definition(self, storage: str) -> None:
-        definitions = self.registry.of(CUSTOM_RESOURCE_DEFINITION)
-        definition = self._store.get(definitions.storage, "", storage)
-        if definition is None or not definition["metadata"].get("deletionTimestamp") or self._store.count(storage):
-            return
-        meta = definition["metadata"]
-        left = [each for each in meta.get("finalizers") or () if each != CLEANUP_FINALIZER]
-        done = {**definition, "metadata": {**meta, "finalizers": left}}
-        self._writes.replace(definitions, definition, done, SYSTEM)
 
     def _trim_events(self) -> None:
         """Bound the number of Events: when there are many, the older half goes, and what is past its time."""

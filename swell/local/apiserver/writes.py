@@ -15,32 +15,24 @@ from swell.api.kinds import NAMESPACE
 from swell.api.meta import Obj, rfc3339
 from swell.kube.errors import AlreadyExists
 from swell.local.apiserver import scale
-from swell.local.apiserver.failures import (
-    FieldFault,
-    already_exists,
-    bad_request,
-    forbidden,
-    invalid,
-    not_found,
-)
+from swell.local.apiserver.conform import body_changed, conform, drop_unknown
+from swell.local.apiserver.failures import already_exists, bad_request, forbidden, invalid, not_found
 from swell.local.apiserver.hub import Change, Hub
 from swell.local.apiserver.metadata import (
     carry_over,
     generate_name,
-    metadata_faults,
     require_current,
     sent_metadata,
     stamp_new,
 )
 from swell.local.apiserver.registry import Registry
 from swell.local.apiserver.resource import Resource
-from swell.local.apiserver.schema import SERVER_FIELDS, faults_of, fill_defaults, prune
+from swell.local.apiserver.schema import faults_of
 from swell.local.apiserver.store import Store
 from swell.runtime.clock import Clock
 
 Validation = Literal["Ignore", "Warn", "Strict"]
 NAME_ATTEMPTS_MAX: Final = 8
-_NO_GENERATION: Final = frozenset({"metadata", "status", "apiVersion", "kind"})
 
 
 class Admit(Protocol):
@@ -79,6 +71,10 @@ class Caller:
     validation: Validation = "Ignore"
     warn: Callable[[str], None] = no_warnings
     managed: list[Obj] | None = None
+
+
+SYSTEM: Final = Caller(user="system:apiserver")
+"""The server itself."""
 
 
 class Writes:
@@ -212,57 +208,10 @@ class Writes:
 
     def _check(self, resource: Resource, new: Obj, old: Obj | None, caller: Caller) -> None:
         """Prune, default and validate in place, whatever differs from `old`."""
-        unknown = self._prune(resource, new, old)
+        unknown = drop_unknown(resource, new, old, self._registry.types.schema("ObjectMeta"))
         if unknown and caller.validation != "Ignore":
             _complain(resource, unknown, caller)
-        if resource.has("status") and old is None and resource.derive_status is None:
-            new.pop("status", None)
-        faults = metadata_faults(resource, new["metadata"], old["metadata"] if old else None)
-        faults += self._schema_faults(resource, new, old)
-        if not faults:
-            self._fill_in(resource, new, old)
-            if resource.check is not None and (old is None or new.get("spec") != old.get("spec")):
-                faults += resource.check(new, old)
-        if faults:
-            raise invalid(resource.kind, new["metadata"].get("name", ""), faults)
-        if resource.derive_status is not None:
-            new["status"] = self._status_of(resource, new, old)
-
-    def _status_of(self, resource: Resource, new: Obj, old: Obj | None) -> Obj:
-        assert resource.derive_status is not None
-        if old is None:
-            return resource.derive_status(new, None)
-        written = new.get("status", {})
-        return written if written != old.get("status") else resource.derive_status(new, old.get("status"))
-
-    def _prune(self, resource: Resource, new: Obj, old: Obj | None) -> list[str]:
-        schema = resource.schema()
-        known = schema.properties or {}
-        unknown = prune(self._registry.types.schema("ObjectMeta"), new["metadata"], "metadata")
-        for key in [key for key in new if key not in SERVER_FIELDS]:
-            if key not in known and not schema.open:
-                unknown.append(key)
-                del new[key]
-            elif key in known and _changed(new, old, key):
-                seen = old.get(key) if old else None
-                unknown += prune(known[key], new[key], key, seen)
-                fill_defaults(known[key], new[key], seen)
-        return unknown
-
-    def _schema_faults(self, resource: Resource, new: Obj, old: Obj | None) -> list[FieldFault]:
-        schema = resource.schema()
-        faults: list[FieldFault] = []
-        for key in schema.required:
-            if key not in SERVER_FIELDS and new.get(key) is None:
-                faults.append(FieldFault(key, "Required value", "FieldValueRequired"))
-        for key, child in (schema.properties or {}).items():
-            if key not in SERVER_FIELDS and key in new and _changed(new, old, key):
-                faults += faults_of(child, new[key], key, old.get(key) if old else None)
-        return faults
-
-    def _fill_in(self, resource: Resource, new: Obj, old: Obj | None) -> None:
-        if resource.defaults is not None and (old is None or _body_changed(new, old)):
-            resource.defaults(new)
+        conform(resource, new, old)
 
     def _admitted(self, new: Obj, old: Obj | None, caller: Caller, subresource: str) -> Obj:
         operation = "CREATE" if old is None else "UPDATE"
@@ -277,7 +226,7 @@ class Writes:
         )
 
     def _count_generation(self, resource: Resource, new: Obj, old: Obj) -> None:
-        if resource.counts_generations and _body_changed(new, old):
+        if resource.counts_generations and body_changed(new, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 1) + 1
 
     def _replace_scale(self, resource: Resource, old: Obj, sent: Obj, caller: Caller) -> Obj:
@@ -312,15 +261,6 @@ def _own(value: Any, old: Any) -> Any:
 
 def _own_leaf(value: Any, old: Any) -> Any:
     return old if value == old and old is not None else orjson.loads(orjson.dumps(value))
-
-
-def _changed(new: Obj, old: Obj | None, key: str) -> bool:
-    return old is None or new[key] is not old.get(key)
-
-
-def _body_changed(new: Obj, old: Obj) -> bool:
-    keys = (new.keys() | old.keys()) - _NO_GENERATION
-    return any(new.get(key) != old.get(key) for key in keys)
 
 
 def _same(new: Obj, old: Obj) -> bool:

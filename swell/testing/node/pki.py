@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import datetime
-import ipaddress
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from swell.runtime.certificates import (
+    CLIENT,
+    SERVER,
+    KeyPair,
+    Validity,
+    certificate_pem,
+    issue,
+    key_pem,
+    new_authority,
+    new_key,
+    write_private,
+)
 from swell.testing.node.layout import CLUSTER_DOMAIN, KUBERNETES_IP, NODE_IP, NODE_NAME
 
 LIFE: Final = datetime.timedelta(days=365)
 BACKDATED: Final = datetime.timedelta(hours=1)
+# Some of them serve and call with the same certificate.
+USES: Final = (SERVER, CLIENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,84 +59,18 @@ IDENTITIES: Final = {
 def make_pki(folder: Path, now: datetime.datetime) -> None:
     """Write `ca.crt`, `ca.key`, NAME.crt and NAME.key of all `IDENTITIES`, `accounts.key` and `accounts.pub`."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ca_key = ec.generate_private_key(ec.SECP256R1())
-    ca = _authority(ca_key, now)
-    _write_pair(folder, "ca", ca, ca_key)
-    for name, identity in IDENTITIES.items():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write_pair(folder, name, _certificate(identity, key, ca, ca_key, now), key)
-    accounts = ec.generate_private_key(ec.SECP256R1())
-    _write(folder / "accounts.key", _pem(accounts))
-    public = accounts.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    _write(folder / "accounts.pub", public)
+    validity = Validity(now - BACKDATED, now + LIFE)
+    authority = new_authority("node-ca", validity)
+    _write_pair(folder, "ca", authority)
+    for name, who in IDENTITIES.items():
+        pair = issue(authority, who.user, validity, uses=USES, hosts=who.hosts, organization=who.group)
+        _write_pair(folder, name, pair)
+    accounts = new_key()
+    write_private(folder / "accounts.key", key_pem(accounts))
+    public = accounts.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    write_private(folder / "accounts.pub", public)
 
 
-def _authority(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node-ca")])
-    return (
-        _builder(name, name, key, now)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _certificate(
-    identity: Identity,
-    key: ec.EllipticCurvePrivateKey,
-    ca: x509.Certificate,
-    ca_key: ec.EllipticCurvePrivateKey,
-    now: datetime.datetime,
-) -> x509.Certificate:
-    groups = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, identity.group)] if identity.group else []
-    subject = x509.Name([*groups, x509.NameAttribute(NameOID.COMMON_NAME, identity.user)])
-    usages = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
-    builder = (
-        _builder(subject, ca.subject, key, now)
-        .add_extension(usages, critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
-    )
-    if identity.hosts:
-        names = x509.SubjectAlternativeName([_host(host) for host in identity.hosts])
-        builder = builder.add_extension(names, critical=False)
-    return builder.sign(ca_key, hashes.SHA256())
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime.datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + LIFE)
-    )
-
-
-def _host(host: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(host))
-    except ValueError:
-        return x509.DNSName(host)
-
-
-def _write_pair(folder: Path, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
-    _write(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
-    _write(folder / f"{name}.key", _pem(key))
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def _write(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+def _write_pair(folder: Path, name: str, pair: KeyPair) -> None:
+    write_private(folder / f"{name}.crt", certificate_pem(pair.certificate))
+    write_private(folder / f"{name}.key", key_pem(pair.key))
