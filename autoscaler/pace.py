@@ -1,7 +1,8 @@
-"""How fast pods are started: a budget of starts that grows with the processors of the nodes.
+"""How fast pods are started: so many under way at a time as the nodes have processors for.
 
 Pods that all start at once on few processors are all ready late. One after the other, half of them are ready in half
-of the time, and the first answer requests while the last still wait for their turn. Knows nodes as JSON.
+of the time, and the first answer requests while the last still wait for their turn. A start gives its place back when
+its pod is ready; the places of pods that take long, or never get ready, come back with time. Knows nodes as JSON.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from swell.api.meta import Obj
 if TYPE_CHECKING:
     from swell.runtime.clock import Cancellable, Clock
 
-# A sandbox, an app and a sidecar take 0.6 to 0.8 s of one processor until they answer; with 1.4 a second all are late
-# again (bench.kubernetes).
-STARTS_PER_CPU_S: Final = 1.2
-AT_ONCE_PER_CPU: Final = 1.0
+# A start is busy for most of its time, and waits for others for the rest of it (bench.kubernetes).
+UNDER_WAY_PER_CPU: Final = 2.0
+# For what pulls its image, or does not start at all.
+PLACES_BACK_PER_CPU_S: Final = 0.5
 # What sums of small steps reach when they should reach one.
 WHOLE: Final = 1 - 1e-6
 
 
 class Pace:
-    """Starts that are due now, handed out in the order in which they were asked for. Without limit until `set_cpus`."""
+    """Starts that are due now, handed out in the order in which they were asked for. Without limit until `set_cpus`.
+
+    `_budget` is how many places are free, and may be a part of one.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -45,8 +49,8 @@ class Pace:
     def set_cpus(self, cpus: float) -> None:
         """The processors that pods may run on; 0 for not known: no limit."""
         self._count()
-        self._per_s = cpus * STARTS_PER_CPU_S if cpus else math.inf
-        self._most = max(1.0, cpus * AT_ONCE_PER_CPU) if cpus else math.inf
+        self._per_s = cpus * PLACES_BACK_PER_CPU_S if cpus else math.inf
+        self._most = max(1.0, cpus * UNDER_WAY_PER_CPU) if cpus else math.inf
         self._budget = min(self._budget, self._most) if cpus else math.inf
         self._next()
 
@@ -65,6 +69,13 @@ class Pace:
         finally:
             if entry in self._line:
                 self._line.remove(entry)
+
+    def give_back(self, places: int) -> None:
+        """So many starts are over: others may start in their places."""
+        if places > 0:
+            self._count()
+            self._budget = min(self._most, self._budget + places)
+            self._next()
 
     def close(self) -> None:
         """Let nobody wait for a timer any more."""

@@ -113,7 +113,9 @@ class PodAutoscalers:
         """Tell the decisions how many pods of a revision are ready now."""
         managed = self._managed.get(owner.revision)
         if managed is not None and managed.owner == owner:
-            self._revisions.pods_ready(owner.revision, self._pods.ready(owner))
+            ready = self._pods.ready(owner)
+            self._revisions.pods_ready(owner.revision, ready)
+            self._scaler.ready(managed.deployment, ready)
 
     def act(self, key: Key) -> ScaleStep | None:
         """Do now what is decided for the revision: the replicas are on their way when this returns.

@@ -23,7 +23,7 @@ from swell.api.labels import REVISION
 from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
-from swell.kube.controller import Controller
+from swell.kube.controller import GATHER_S, Controller
 from swell.kube.figures import of_controllers, of_election
 from swell.kube.informer import Informer
 from swell.kube.leader import Elector
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Autoscaler", "Settings", "run"]
 
 LEASE: Final = "swell-autoscaler"
+# A start that takes less is written down once, when its pods are ready: on a busy node each write costs others time.
+STARTING_S: Final = 2.0
 WORKERS: Final = 4
 
 logger = log.get(__name__)
@@ -194,8 +196,9 @@ class Autoscaler:
     def _decided(self, ticked: Ticked) -> None:
         self.ledger.decided(ticked, self._clock.wall())
         for key in ticked.changed():
-            self.podautoscalers.act(key)
-            self._controller.enqueue_soon(key)  # what is left is the status
+            step = self.podautoscalers.act(key)
+            # What is left is the status.
+            self._enqueue(key, STARTING_S if step is not None and step.want > 0 else GATHER_S)
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         self._pace.set_cpus(cpus_of(self._nodes.items()))
@@ -214,7 +217,8 @@ class Autoscaler:
         except SettingsError as exc:
             logger.error("the settings stay as they were", error=str(exc))
             return
-        self._enqueue(self.podautoscalers.configure(config, deadline_s))
+        for key in self.podautoscalers.configure(config, deadline_s):
+            self._enqueue(key)
 
     def _data(self, name: str) -> dict[str, str]:
         found = self._configs.get(self._settings.system_namespace, name)
@@ -230,24 +234,27 @@ class Autoscaler:
             self._owners.pop(key_of(obj), None)
             return
         self._owners[key_of(obj)] = owner.revision
-        if old is None or old["spec"].get("replicas") != new["spec"].get("replicas"):
-            # Most often it is our own write, and only the status is left to do.
-            self._enqueue([owner.revision], soon=old is not None)
+        if old is None:
+            self._enqueue(owner.revision)
+        elif old["spec"].get("replicas") != new["spec"].get("replicas"):
+            # Most often it is our own write. If it was somebody else's, this puts it right.
+            self.podautoscalers.act(owner.revision)
+            self._enqueue(owner.revision, STARTING_S if new["spec"].get("replicas") else GATHER_S)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._counted(self._pods.changed(old, new), soon=old is None)
+        self._counted(self._pods.changed(old, new), STARTING_S if old is None else 0.0)
 
     def _proven(self, pods: Iterable[ProvenPod]) -> None:
         """Pods that answer. One that is not known yet, or by another uid, is left to Kubernetes."""
         for pod in pods:
             found = self._revision_pods.get(pod.namespace, pod.name)
             if found is not None and found["metadata"]["uid"] == pod.uid:
-                self._counted(self._pods.proven(found), soon=False)
+                self._counted(self._pods.proven(found))
 
-    def _counted(self, owners: Iterable[Owner], *, soon: bool) -> None:
+    def _counted(self, owners: Iterable[Owner], delay_s: float = 0.0) -> None:
         for owner in owners:
             self.podautoscalers.pods_changed(owner)
-            self._enqueue([owner.revision], soon=soon)
+            self._enqueue(owner.revision, delay_s)
 
     def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.podautoscalers.changed(old, new)
@@ -255,13 +262,11 @@ class Autoscaler:
         assert obj is not None
         if new is None:
             self.ledger.forget(key_of(obj))
-        self._enqueue([key_of(obj)])
+        self._enqueue(key_of(obj))
 
-    def _enqueue(self, keys: Iterable[Key], *, soon: bool = False) -> None:
-        enqueue = self._controller.enqueue_soon if soon else self._controller.enqueue
-        for key in keys:
-            if key in self.podautoscalers:
-                enqueue(key)
+    def _enqueue(self, key: Key, delay_s: float = 0.0) -> None:
+        if key in self.podautoscalers:
+            self._controller.enqueue_after(key, delay_s)
         self.ticker.wake()
 
     def _answer(self, path: str) -> Any:

@@ -67,6 +67,14 @@ class Scaler:
         if known.writing is None and known.replicas != replicas:
             known.writing = asyncio.create_task(self._write(deployment, known), name=f"scale {deployment}")
 
+    def ready(self, deployment: Key, ready: int) -> None:
+        """So many pods of the Deployment are ready now."""
+        known = self._deployments.get(deployment)
+        if known is None:
+            return
+        self._no_more_starting(known, min(known.starting, max(0, ready - known.ready)))
+        known.ready = ready
+
     async def close(self) -> None:
         """Stop writing; what was not written yet is for whoever comes next."""
         tasks = [known.writing for known in self._deployments.values() if known.writing is not None]
@@ -108,9 +116,21 @@ class Scaler:
         """One write towards what is wanted; that may change while pods wait to be started."""
         if known.wanted > known.replicas:
             granted = await self._pace.starts(known.wanted - known.replicas)
-            await self._patch(deployment, known, min(known.wanted, known.replicas + granted))
+            before = known.replicas
+            try:
+                await self._patch(deployment, known, min(known.wanted, before + granted))
+            finally:
+                started = max(0, known.replicas - before)
+                known.starting += started
+                self._pace.give_back(granted - started)
         else:
             await self._patch(deployment, known, known.wanted)
+            # Those that are not ready go first.
+            self._no_more_starting(known, known.starting - max(0, min(known.starting, known.replicas - known.ready)))
+
+    def _no_more_starting(self, known: _Deployment, pods: int) -> None:
+        known.starting -= pods
+        self._pace.give_back(pods)
 
     async def _patch(self, deployment: Key, known: _Deployment, wanted: int) -> None:
         before = known.replicas
@@ -126,12 +146,14 @@ class Scaler:
 
 
 class _Deployment:
-    """What is known of one Deployment's replicas."""
+    """What is known of one Deployment's replicas. `starting`: pods that hold a place of the pace's."""
 
-    __slots__ = ("replicas", "version", "wanted", "writing")
+    __slots__ = ("ready", "replicas", "starting", "version", "wanted", "writing")
 
     def __init__(self) -> None:
         self.replicas = 1
+        self.ready = 0
+        self.starting = 0
         self.version = 0
         self.wanted = 1
         self.writing: asyncio.Task[None] | None = None

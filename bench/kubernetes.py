@@ -40,6 +40,8 @@ from swell.testing.processes import command_line, cpu_s, family, rss_mb
 
 PROGRAMS = ("activator", "autoscaler", "controller")
 QUICK = {"window": "6s"}
+# Nothing goes to zero again while others still start.
+BURST = {"window": "20s"}
 # Spread over the kubelet's one-second tick, with which starts at a fixed distance would fall into step.
 PAUSE_S = (0.5, 2.5)
 IDLE_S = 30.0
@@ -206,7 +208,7 @@ async def burst(objects: Objects, image: str, *, services: int, requests: int, *
         return time.perf_counter() - started if answer.status == 200 else None
 
     async with at_zero(
-        objects, [objects.service(unique("burst"), image=image, annotations=QUICK, **spec) for _ in range(services)]
+        objects, [objects.service(unique("burst"), image=image, annotations=BURST, **spec) for _ in range(services)]
     ) as names:
         await asyncio.sleep(random.uniform(*PAUSE_S))
         took = await asyncio.gather(*(ask(name) for name in names for _ in range(requests)))

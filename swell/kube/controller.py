@@ -57,6 +57,10 @@ class Controller:
         """
         self._queue.add_after(key, GATHER_S)
 
+    def enqueue_after(self, key: Key, delay_s: float) -> None:
+        """Have `key` reconciled in `delay_s` seconds at the latest."""
+        self._queue.add_after(key, delay_s)
+
     async def run(self) -> None:
         """Work until cancelled; keys that are left then wait for the next `run`."""
         async with asyncio.TaskGroup() as group:

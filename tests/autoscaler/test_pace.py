@@ -1,4 +1,4 @@
-"""Pods are started in turn, as fast as the nodes' processors allow; time is virtual."""
+"""Pods are started in turn, so many at a time as the nodes' processors allow; time is virtual."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from swell.testing.clock import ManualClock, settle
 class Line:
     """Those who ask, and what they were given, in the order in which they were."""
 
-    def __init__(self, cpus: float = 4.0) -> None:
+    def __init__(self, cpus: float) -> None:
         self.clock = ManualClock()
         self.pace = Pace(self.clock)
         self.pace.set_cpus(cpus)
@@ -45,25 +45,33 @@ async def test_without_nodes_everything_starts_at_once() -> None:
     assert line.given == [("a", 1000, 0.0)]
 
 
-async def test_some_start_at_once_and_the_others_at_the_pace_of_the_processors() -> None:
-    line = Line(cpus=4)
+async def test_two_per_processor_start_at_once_and_the_others_as_those_are_ready() -> None:
+    line = Line(cpus=2)
+    for name in "abcdefg":
+        line.ask(name, 1)
+    await line.let(0.5)
+    line.pace.give_back(2)
+    await settle()
+    assert line.given == [*((name, 1, 0.0) for name in "abcd"), ("e", 1, 0.5), ("f", 1, 0.5)]
+
+
+async def test_places_of_those_that_are_never_ready_come_back_with_time() -> None:
+    line = Line(cpus=2)
     for name in "abcdef":
         line.ask(name, 1)
-    await line.let(1)
-    assert line.given == [
-        *((name, 1, 0.0) for name in "abcd"),
-        ("e", 1, 0.25),
-        ("f", 1, 0.4375),
-    ]
+    await line.let(2.5)
+    assert line.given == [*((name, 1, 0.0) for name in "abcd"), ("e", 1, 1.0), ("f", 1, 2.0)]
 
 
 async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> None:
-    line = Line(cpus=4)
+    line = Line(cpus=2)
     line.ask("many", 10)
     await settle()
     line.ask("one", 1)
     line.ask("other", 1)
-    await line.let(0.875)
+    for _ in range(4):
+        line.pace.give_back(1)
+        await settle()
     assert [(name, granted) for name, granted, _ in line.given] == [
         ("many", 4),
         ("many", 1),
@@ -74,28 +82,30 @@ async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> Non
 
 
 async def test_the_budget_does_not_grow_beyond_what_may_start_at_once() -> None:
-    line = Line(cpus=4)
+    line = Line(cpus=2)
     await line.let(60)
+    line.pace.give_back(3)
     line.ask("a", 9)
     await settle()
     assert line.given == [("a", 4, 60.0)]
 
 
 async def test_who_gives_up_takes_no_turn() -> None:
-    line = Line(cpus=4)
+    line = Line(cpus=2)
     line.ask("a", 4)
     line.ask("gone", 1)
     line.ask("b", 1)
     await settle()
     assert line.pace.waiting == 2
     line.tasks["gone"].cancel()
-    await line.let(0.5)
+    line.pace.give_back(1)
+    await settle()
     assert [name for name, _, _ in line.given] == ["a", "b"]
     assert line.pace.waiting == 0
 
 
 async def test_more_processors_let_those_who_wait_go() -> None:
-    line = Line(cpus=1)
+    line = Line(cpus=0.5)
     for name in "abc":
         line.ask(name, 1)
     await settle()

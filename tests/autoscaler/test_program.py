@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autoscaler.program import Settings, run
+from autoscaler.program import STARTING_S, Settings, run
 from swell.api.kinds import DEPLOYMENT, POD, POD_AUTOSCALER
 from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
@@ -25,7 +25,7 @@ async def test_a_first_request_scales_up_from_zero_without_waiting_for_a_tick(wo
     before_s = world.clock.now()
     await world.report(1)
     assert (await world.replicas(), world.clock.now()) == (1, before_s)
-    await world.quiet(GATHER_S)
+    await world.quiet(STARTING_S)
     assert await world.active() == ("Unknown", "Queued")
     await world.follow()
     assert await world.active() == ("True", "")
@@ -117,6 +117,22 @@ async def test_a_pod_that_has_passed_an_activators_probe_is_ready_before_kuberne
     await world.quiet(0.5)
     assert await world.active() == ("True", "")
     assert (await world.status())["actualScale"] == 1
+
+
+async def test_a_start_that_is_quick_writes_one_status(world: World) -> None:
+    await world.at_zero()
+    before = (await world.kube.get(POD_AUTOSCALER, "default", NAME))["metadata"]["resourceVersion"]
+    await world.report(1)
+    changes = world.kube.watch(POD_AUTOSCALER, "default", resource_version=before)
+    await world.quiet(STARTING_S / 2)
+    await world.pods(1)
+    await world.quiet(STARTING_S)
+    first = await anext(aiter(changes))
+    assert (
+        first.object["metadata"]["resourceVersion"]
+        == (await world.kube.get(POD_AUTOSCALER, "default", NAME))["metadata"]["resourceVersion"]
+    )
+    assert await world.active() == ("True", "")
 
 
 async def test_an_initial_scale_of_zero_starts_nothing_and_counts_as_initialized(world: World) -> None:

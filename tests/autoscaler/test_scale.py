@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from autoscaler.pace import Pace
 from autoscaler.scale import Scaler
 from swell.api.kinds import DEPLOYMENT
 from swell.api.meta import Key, Obj
@@ -48,7 +49,8 @@ class World:
         self.kube = Kube()
         self.told: list[tuple[int, int]] = []
         self.clock = ManualClock()
-        self.scaler = Scaler(self.kube, self.clock, lambda _, *change: self.told.append(change))  # type: ignore[arg-type]
+        self.pace = Pace(self.clock)
+        self.scaler = Scaler(self.kube, self.clock, lambda _, *change: self.told.append(change), self.pace)  # type: ignore[arg-type]
 
     def see(self, replicas: int, version: int = 1) -> None:
         self.scaler.changed(None, deployment(replicas, version))
@@ -134,3 +136,45 @@ async def test_a_close_ends_a_write_that_gets_no_answer(world: World) -> None:
     await settle()
     await world.scaler.close()
     assert world.kube.written == []
+
+
+async def test_pods_are_started_in_the_places_of_those_that_are_ready(world: World) -> None:
+    world.pace.set_cpus(1)
+    world.see(0)
+    world.scaler.want(HELLO, 5)
+    await settle()
+    assert world.kube.written == [2]
+    world.scaler.ready(HELLO, 1)
+    await settle()
+    world.scaler.ready(HELLO, 1)
+    await settle()
+    assert world.kube.written == [2, 3]
+    world.scaler.ready(HELLO, 3)
+    await settle()
+    assert world.kube.written[2:] in ([5], [4, 5])
+
+
+async def test_starts_that_are_not_wanted_any_more_give_their_places_back(world: World) -> None:
+    world.pace.set_cpus(1)
+    world.see(0)
+    world.scaler.want(HELLO, 2)
+    await settle()
+    world.scaler.want(HELLO, 0)
+    await settle()
+    world.scaler.want(HELLO, 2)
+    await settle()
+    assert world.kube.written == [2, 0, 2]
+
+
+async def test_a_write_that_fails_keeps_no_place(world: World) -> None:
+    world.pace.set_cpus(1)
+    world.see(0)
+    world.kube.faults = [Unavailable(503, "ServiceUnavailable", "away")] * 3
+    world.scaler.want(HELLO, 2)
+    await world.clock.pass_time(1)
+    assert world.kube.written == [2]
+    assert world.clock.now() == 1.0
+    world.scaler.ready(HELLO, 2)
+    world.scaler.want(HELLO, 4)
+    await settle()
+    assert world.kube.written == [2, 4]

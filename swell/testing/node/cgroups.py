@@ -1,4 +1,8 @@
-"""The cgroup that a node's pods run in: made before the kubelet starts, removed when all in it has ended."""
+"""The cgroup of a node: made before the kubelet starts, removed when all in it has ended.
+
+The kubelet makes the pods' cgroup in it, beside `system` for the node's own programs: as under systemd, where pods and
+system share the processors by weight. Else each thread of a program would weigh as much as all pods together.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ from typing import Final
 from swell.testing.node.errors import NodeError
 
 ROOT: Final = Path("/sys/fs/cgroup")
+SYSTEM: Final = "system"
+# Beside whatever else the machine does; a process that is in no cgroup weighs as much as one share.
+SHARES: Final = 4
 REMOVAL_S: Final = 10.0
 
 
@@ -20,6 +27,19 @@ def make(name: str) -> None:
         (ROOT / "cgroup.subtree_control").write_text(wanted)
     for hierarchy in _hierarchies():
         (hierarchy / name).mkdir(exist_ok=True)
+    for hierarchy in _hierarchies():
+        weight = hierarchy / name / ("cpu.weight" if controllers.exists() else "cpu.shares")
+        if weight.exists():
+            weight.write_text(str(SHARES * int(weight.read_text())))
+            (hierarchy / name / SYSTEM).mkdir(exist_ok=True)
+
+
+def join_system(name: str, pid: int) -> None:
+    """Have a process, and what it starts, share the processors as one of the node's own programs."""
+    for hierarchy in _hierarchies():
+        group = hierarchy / name / SYSTEM
+        if group.exists():
+            (group / "cgroup.procs").write_text(str(pid))
 
 
 def remove(name: str) -> None:

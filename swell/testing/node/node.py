@@ -171,6 +171,9 @@ class Node:
         }
         log, pid = layout.inside(layout.log(part.name)), layout.inside(layout.pid(part.name))
         self._sandbox.start(part.command, environ, log, pid)
+        process = self.process(part.name)
+        if process is not None:
+            cgroups.join_system(layout.cgroup, process.pid)
 
     def _wait_ready(self, part: Part) -> None:
         self._wait(partial(self._ready, part), PART_READY_S, part.name, "does not get ready")
