@@ -8,8 +8,10 @@ kubelet, containerd and runc, all on this machine.
     own_share_p50_ms   Swell's part of that: from the request until its Deployment has replicas, and from the moment
                        when the queue-proxy finds the app ready until the first byte
     at_once20_p50_s    one request each to 20 such Services at the same moment
+    bare20_p50_s       20 Deployments of two containers scaled from zero at the same moment, with nothing of Swell in
+                       them or around: until both serve
     burst30_s          30 requests of 500 ms at the same moment to one such Service with containerConcurrency 1
-    ready_p50_s        from creating a Service until it is Ready, alone
+    ready_p50_s        from creating a Service until it is Ready, alone; `_no_token_` as above
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from bench import bare
 from bench.coldstart import first_byte
 from bench.report import parser_of, report
 from swell.api.kinds import DEPLOYMENT
@@ -42,9 +45,11 @@ PROGRAMS = ("activator", "autoscaler", "controller")
 QUICK = {"window": "6s"}
 # Nothing goes to zero again while others still start.
 BURST = {"window": "20s"}
+NO_TOKEN = {"automountServiceAccountToken": False}
 # Spread over the kubelet's one-second tick, with which starts at a fixed distance would fall into step.
 PAUSE_S = (0.5, 2.5)
 IDLE_S = 30.0
+MANY = 50
 TURNS = 6
 READY_MARK = "the app is ready"
 
@@ -72,11 +77,12 @@ async def measure(cluster: Installed, starts: int, bursts: int) -> dict[str, flo
     image = cluster.images.go_hello
     async with cluster.home.client() as objects:
         figures = {"objects_per_service": float(await objects_per_service(objects, image))}
-        ready = [await create_to_ready(objects, image) for _ in range(starts // 2)]
-        figures["ready_p50_s"] = round(statistics.median(ready), 3)
+        for name, spec in (("ready", {}), ("ready_no_token", NO_TOKEN)):
+            ready = [await create_to_ready(objects, image, **spec) for _ in range(starts // 2)]
+            figures[f"{name}_p50_s"] = round(statistics.median(ready), 3)
         errors = 0
         own: list[float] = []
-        for name, spec in (("coldstart", {}), ("coldstart_no_token", {"automountServiceAccountToken": False})):
+        for name, spec in (("coldstart", {}), ("coldstart_no_token", NO_TOKEN)):
             done = await cold_starts(objects, image, starts, **spec)
             first = sorted(start.first_byte_s for start in done)
             own += [start.own_s for start in done]
@@ -86,10 +92,15 @@ async def measure(cluster: Installed, starts: int, bursts: int) -> dict[str, flo
         at_once = [await burst(objects, image, services=20, requests=1) for _ in range(bursts)]
         figures["at_once20_p50_s"] = round(statistics.median(statistics.median(took) for took in at_once), 2)
         figures["at_once20_max_s"] = round(max(max(took) for took in at_once), 2)
+        bare_ones = [await bare.burst(objects, image, 20) for _ in range(bursts)]
+        figures["bare20_p50_s"] = round(statistics.median(statistics.median(took) for took in bare_ones), 2)
+        figures["bare20_max_s"] = round(max(max(took) for took in bare_ones), 2)
         one = [await burst(objects, image, services=1, requests=30, containerConcurrency=1) for _ in range(bursts)]
         figures["burst30_s"] = round(statistics.median(max(took) for took in one), 2)
         errors += sum(20 - len(took) for took in at_once) + sum(30 - len(took) for took in one)
-        figures |= await idle(cluster, objects)
+        figures |= await idle(cluster, objects, 1)
+        many = await idle(cluster, objects, MANY)
+        figures |= {f"{name}_{MANY}_services": value for name, value in many.items()}
     return {**figures, "starts": float(2 * starts), "errors": float(errors)}
 
 
@@ -215,9 +226,13 @@ async def burst(objects: Objects, image: str, *, services: int, requests: int, *
     return [each for each in took if each is not None]
 
 
-async def idle(cluster: Installed, objects: Objects) -> dict[str, float]:
-    """Memory and CPU of the programs with one Service at zero; CPU in percent of one core."""
-    async with at_zero(objects, [objects.service(unique("idle"), image=cluster.images.go_hello, annotations=QUICK)]):
+async def idle(cluster: Installed, objects: Objects, services: int) -> dict[str, float]:
+    """Memory and CPU of the programs with so many Services at zero; CPU in percent of one core."""
+    image = cluster.images.go_hello
+    async with at_zero(
+        objects, [objects.service(unique("idle"), image=image, annotations=QUICK) for _ in range(services)]
+    ):
+        await asyncio.sleep(IDLE_S / 3)
         assert cluster.node is not None, "processes can be looked at on a node of our own only"
         pids = {name: _pids(cluster.node.init.pid, name) for name in PROGRAMS}
         before = {name: sum(map(cpu_s, found)) for name, found in pids.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="embedded",
         help="where tests/e2e runs; kubernetes: a node made for it, or the cluster of SWELL_TEST_KUBECONFIG",
     )
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Where a run must be over at a given time, unix seconds in SWELL_TESTS_UNTIL, the rest is told as skipped."""
+    until = os.environ.get("SWELL_TESTS_UNTIL")
+    if until and time.time() > float(until):
+        pytest.skip("no time is left for it: SWELL_TESTS_UNTIL has passed")
 
 
 @pytest.fixture(scope="session")

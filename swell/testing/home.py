@@ -241,7 +241,12 @@ class Objects:
         self, service: str, enough: Callable[[list[Obj]], bool], *, timeout_s: float = WAIT_S
     ) -> list[Obj]:
         """All pods of a Service (those going too) once `enough` says so."""
-        selector = f"serving.knative.dev/service={service}"
+        return await self.until_selected(f"serving.knative.dev/service={service}", enough, timeout_s=timeout_s)
+
+    async def until_selected(
+        self, selector: str, enough: Callable[[list[Obj]], bool], *, timeout_s: float = WAIT_S
+    ) -> list[Obj]:
+        """All pods with these labels (those going too) once `enough` says so."""
         try:
             async with asyncio.timeout(timeout_s):
                 while True:
@@ -265,7 +270,7 @@ class Objects:
                             return list(pods.values())
         except TimeoutError:
             raise AssertionError(
-                f"the pods of {service} never came to it: {[_brief(p) for p in pods.values()]}"
+                f"the pods with {selector} never came to it: {[_brief(p) for p in pods.values()]}"
             ) from None
 
     async def gone(self, service: str, *, timeout_s: float = WAIT_S) -> None:

@@ -1,5 +1,5 @@
 // A web app that starts in a millisecond, for benches: what they measure is not the app.
-// It greets on $PORT; `/?sleep_ms=N` takes its time.
+// It greets on $PORT; `/?sleep_ms=N` takes its time. Its log says when it was about to listen.
 package main
 
 import (
@@ -29,5 +29,7 @@ func main() {
 		port = "8080"
 	}
 	http.HandleFunc("/", hello)
+	log.SetFlags(log.LstdFlags | log.Lmicroseconds | log.LUTC)
+	log.Print("serving")
 	log.Fatal(http.ListenAndServe(":"+port, nil))
 }
