@@ -7,8 +7,8 @@ as the pace allows, in several writes if it takes that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from autoscaler.pace import Pace
 from swell.api.kinds import DEPLOYMENT
@@ -28,16 +28,23 @@ logger = log.get(__name__)
 class Scaler:
     """The replicas of every Deployment that is scaled, as they are and as they should be.
 
-    `on_scaled(deployment, before, after)` is called after each write.
+    `on_scaled(deployment, before, after)` is called after each write; `choose(deployment, replicas)` is waited for
+    before a write of fewer replicas than before, unless none are left: it sees to it that the right pods go.
     """
 
     def __init__(
-        self, kube: KubeClient, clock: Clock, on_scaled: Callable[[Key, int, int], object], pace: Pace | None = None
+        self,
+        kube: KubeClient,
+        clock: Clock,
+        on_scaled: Callable[[Key, int, int], object],
+        pace: Pace | None = None,
+        choose: Callable[[Key, int], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._kube = kube
         self._pace = pace or Pace(clock)
         self._clock = clock
         self._on_scaled = on_scaled
+        self._choose = choose
         self._deployments: dict[Key, _Deployment] = {}
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
@@ -64,6 +71,8 @@ class Scaler:
         if known is None:
             return
         known.wanted = replicas
+        if known.choosing is not None and replicas >= known.replicas:
+            known.choosing.cancel()  # nobody goes: what is wanted now must not wait
         if known.writing is None and known.replicas != replicas:
             known.writing = asyncio.create_task(self._write(deployment, known), name=f"scale {deployment}")
 
@@ -109,8 +118,23 @@ class Scaler:
         if known.wanted > known.replicas:
             granted = await self._pace.starts(known.wanted - known.replicas)
             await self._patch(deployment, known, min(known.wanted, known.replicas + granted))
-        else:
-            await self._patch(deployment, known, known.wanted)
+            return
+        wanted = known.wanted
+        if self._choose is not None and wanted:
+            await self._chosen(deployment, known, self._choose(deployment, wanted))
+        if known.wanted == wanted:
+            await self._patch(deployment, known, wanted)
+
+    async def _chosen(self, deployment: Key, known: _Deployment, choice: Coroutine[Any, Any, None]) -> None:
+        """Returns when the choice is made, or called off. Without one, whoever goes goes."""
+        known.choosing = choosing = asyncio.ensure_future(choice)
+        try:
+            await asyncio.wait((choosing,))
+            if not choosing.cancelled() and (error := choosing.exception()) is not None:
+                logger.error("who goes was not chosen", deployment=deployment, error=repr(error))
+        finally:
+            known.choosing = None
+            choosing.cancel()
 
     async def _patch(self, deployment: Key, known: _Deployment, wanted: int) -> None:
         before = known.replicas
@@ -128,13 +152,14 @@ class Scaler:
 class _Deployment:
     """What is known of one Deployment's replicas."""
 
-    __slots__ = ("replicas", "version", "wanted", "writing")
+    __slots__ = ("choosing", "replicas", "version", "wanted", "writing")
 
     def __init__(self) -> None:
         self.replicas = 1
         self.version = 0
         self.wanted = 1
         self.writing: asyncio.Task[None] | None = None
+        self.choosing: asyncio.Future[None] | None = None
 
     def see(self, obj: Obj) -> None:
         """Take the replicas of a Deployment or its Scale, unless something newer was seen."""

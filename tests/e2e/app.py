@@ -74,7 +74,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     await ws.prepare(request)
     async for message in ws:
         if message.type is WSMsgType.TEXT:
-            await ws.send_str(message.data.upper())
+            await ws.send_str(instance if message.data == "instance" else message.data.upper())
     return ws
 
 
