@@ -134,6 +134,11 @@ class Backends:
         group = self._groups.get(revision)
         return group.published if group else []
 
+    def loads(self, revision: Target) -> dict[str, int]:
+        """Requests of ours in flight, tunnels included, by the name of the pod; only of pods that have any."""
+        running = {pod.facts.name: pod.backend.running for pod in self.pods(revision) if pod.backend is not None}
+        return {name: count for name, count in running.items() if count}
+
     def revisions(self) -> list[Target]:
         return sorted(self._groups)
 

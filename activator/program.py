@@ -23,6 +23,8 @@ from swell.api.kinds import POD, REVISION, ROUTE
 from swell.kube.informer import Informer
 from swell.runtime import log
 from swell.runtime.tasks import Daemons
+from swell.wire.errors import WireError
+from swell.wire.loads import PodLoads, decode_question, encode_loads
 
 if TYPE_CHECKING:
     from activator.admission.throttler import Address
@@ -76,7 +78,7 @@ class FrontDoor:
         self._daemons = Daemons()
         self._probes: set[asyncio.Task[bool]] = set()
         self._patience: Cancellable | None = None
-        self.stream = Stream(settings.autoscaler_url, clock, self._connected)
+        self.stream = Stream(settings.autoscaler_url, clock, self._connected, self._asked)
         self.reporter = Reporter(settings.pod_name, clock, self.stream.send)
         self.gateway = Gateway(settings.cluster_domain)
         self.health = Health()
@@ -178,6 +180,15 @@ class FrontDoor:
     def _connected(self) -> None:
         self._looked()
         self.activator.poke_waiting()
+
+    def _asked(self, question: bytes) -> None:
+        """The autoscaler is about to take pods away, and asks which of them have nothing to do."""
+        try:
+            target = Target(*decode_question(question))
+        except WireError as error:
+            _log.warning("a question of the autoscaler cannot be read", bytes=len(question), error=str(error))
+            return
+        self.stream.send(encode_loads(PodLoads(*target, self.backends.loads(target))))
 
     def _looked(self) -> None:
         """The autoscaler was found, or has been looked for long enough."""

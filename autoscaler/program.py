@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.leaving import Leaving
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
 from autoscaler.pace import Pace, cpus_of
@@ -111,7 +112,7 @@ class Autoscaler:
         self.ledger = Ledger()
         self._pods = PodCounts()
         self._pace = Pace(clock)
-        self.scaler = Scaler(kube, clock, self._scaled, self._pace)
+        self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
         self.podautoscalers = PodAutoscalers(
             kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
@@ -131,6 +132,10 @@ class Autoscaler:
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
         self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
+        self._revision_pods.add_index(REVISION, _revision_of)
+        self._leaving = Leaving(
+            kube, clock, lambda revision: self._revision_pods.indexed(REVISION, str(revision)), self.receiver.loads
+        )
         self._configs.add_handler(self._config_changed)
         self._deployments.add_handler(self._deployment_changed)
         self._revision_pods.add_handler(self._pod_changed)
@@ -202,6 +207,11 @@ class Autoscaler:
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         self._pace.set_cpus(cpus_of(self._nodes.items()))
+
+    async def _choose(self, deployment: Key, replicas: int) -> None:
+        revision = self._owners.get(deployment)
+        if revision is not None:
+            await self._leaving.choose(revision, replicas)
 
     def _scaled(self, target: Key, before: int, after: int) -> None:
         self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())
@@ -277,3 +287,9 @@ class Autoscaler:
             case ["decisions", namespace, name] if Key(namespace, name) in self.podautoscalers:
                 return self.ledger.of(Key(namespace, name))
         raise KeyError(path)
+
+
+def _revision_of(pod: Obj) -> list[str]:
+    """For the index of pods."""
+    owner = owner_of(pod)
+    return [str(owner.revision)] if owner is not None else []

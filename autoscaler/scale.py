@@ -7,8 +7,8 @@ as the pace allows, in several writes if it takes that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from autoscaler.pace import Pace
 from swell.api.kinds import DEPLOYMENT
@@ -28,16 +28,23 @@ logger = log.get(__name__)
 class Scaler:
     """The replicas of every Deployment that is scaled, as they are and as they should be.
 
-    `on_scaled(deployment, before, after)` is called after each write.
+    `on_scaled(deployment, before, after)` is called after each write; `choose(deployment, replicas)` is waited for
+    before a write of fewer replicas than before, unless none are left: it sees to it that the right pods go.
     """
 
     def __init__(
-        self, kube: KubeClient, clock: Clock, on_scaled: Callable[[Key, int, int], object], pace: Pace | None = None
+        self,
+        kube: KubeClient,
+        clock: Clock,
+        on_scaled: Callable[[Key, int, int], object],
+        pace: Pace | None = None,
+        choose: Callable[[Key, int], Coroutine[Any, Any, None]] | None = None,
     ) -> None:
         self._kube = kube
         self._pace = pace or Pace(clock)
         self._clock = clock
         self._on_scaled = on_scaled
+        self._choose = choose
         self._deployments: dict[Key, _Deployment] = {}
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
@@ -64,6 +71,8 @@ class Scaler:
         if known is None:
             return
         known.wanted = replicas
+        if known.choosing is not None and replicas >= known.replicas:
+            known.choosing.cancel()  # nobody goes: what is wanted now must not wait
         if known.writing is None and known.replicas != replicas:
             known.writing = asyncio.create_task(self._write(deployment, known), name=f"scale {deployment}")
 
@@ -116,21 +125,40 @@ class Scaler:
         """One write towards what is wanted; that may change while pods wait to be started."""
         if known.wanted > known.replicas:
             granted = await self._pace.starts(known.wanted - known.replicas)
-            before = known.replicas
-            try:
-                await self._patch(deployment, known, min(known.wanted, before + granted))
-            finally:
-                started = max(0, known.replicas - before)
-                known.starting += started
-                self._pace.give_back(granted - started)
-        else:
-            await self._patch(deployment, known, known.wanted)
+            await self._start(deployment, known, granted)
+            return
+        wanted = known.wanted
+        if self._choose is not None and wanted:
+            await self._chosen(deployment, known, self._choose(deployment, wanted))
+        if known.wanted == wanted:
+            await self._patch(deployment, known, wanted)
             # Those that are not ready go first.
-            self._no_more_starting(known, known.starting - max(0, min(known.starting, known.replicas - known.ready)))
+            self._no_more_starting(known, known.starting - max(0, min(known.starting, wanted - known.ready)))
+
+    async def _start(self, deployment: Key, known: _Deployment, granted: int) -> None:
+        """Write so many more replicas, or as many of them as are wanted still; fewer are another step."""
+        before = known.replicas
+        try:
+            await self._patch(deployment, known, max(before, min(known.wanted, before + granted)))
+        finally:
+            started = max(0, known.replicas - before)
+            known.starting += started
+            self._pace.give_back(granted - started)
 
     def _no_more_starting(self, known: _Deployment, pods: int) -> None:
         known.starting -= pods
         self._pace.give_back(pods)
+
+    async def _chosen(self, deployment: Key, known: _Deployment, choice: Coroutine[Any, Any, None]) -> None:
+        """Returns when the choice is made, or called off. Without one, whoever goes goes."""
+        known.choosing = choosing = asyncio.ensure_future(choice)
+        try:
+            await asyncio.wait((choosing,))
+            if not choosing.cancelled() and (error := choosing.exception()) is not None:
+                logger.error("who goes was not chosen", deployment=deployment, error=repr(error))
+        finally:
+            known.choosing = None
+            choosing.cancel()
 
     async def _patch(self, deployment: Key, known: _Deployment, wanted: int) -> None:
         before = known.replicas
@@ -148,7 +176,7 @@ class Scaler:
 class _Deployment:
     """What is known of one Deployment's replicas. `starting`: pods that hold a place of the pace's."""
 
-    __slots__ = ("ready", "replicas", "starting", "version", "wanted", "writing")
+    __slots__ = ("choosing", "ready", "replicas", "starting", "version", "wanted", "writing")
 
     def __init__(self) -> None:
         self.replicas = 1
@@ -157,6 +185,7 @@ class _Deployment:
         self.version = 0
         self.wanted = 1
         self.writing: asyncio.Task[None] | None = None
+        self.choosing: asyncio.Future[None] | None = None
 
     def see(self, obj: Obj) -> None:
         """Take the replicas of a Deployment or its Scale, unless something newer was seen."""

@@ -1,7 +1,8 @@
 """When a pod that is to go may go (spec dataplane 3.8). Knows time and counts, not requests or signals.
 
-Ours differs in one point from the reference, whose drain ends after the quiet time alone: while requests
-are in flight it does not end, so the app is not told to stop under them (spec dataplane 6).
+Ours differs in one point from the reference, whose drain ends after the quiet time alone: while requests are in
+flight, tunnels too, it does not end, so the app is not told to stop under them (spec dataplane 6). Each of them ends
+at the revision's timeout at the latest, and so does the drain; the pod's grace is longer than that.
 """
 
 from __future__ import annotations
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 QUIET_S: Final = 30.0
 # A drain that was asked for but that no SIGTERM follows: the app alone is restarted, the pod stays.
 CONFIRM_S: Final = 1.0
-# Quiet, but something is in flight: whether that has become a tunnel is looked up so often.
-RECHECK_S: Final = 1.0
 
 
 class State(enum.Enum):
@@ -93,7 +92,7 @@ class Drain:
         self._last_s = self._clock.now()
 
     def finished(self) -> None:
-        """A request is over."""
+        """A request, or a tunnel, is over."""
         if self.state is State.DRAINING and self._in_flight() == 0:
             self._look()
 
@@ -120,7 +119,7 @@ class Drain:
             left_s = self._last_s + self.quiet_s - now_s
             event = Event.QUIET
             if left_s <= 0 and self._in_flight():
-                left_s = RECHECK_S
+                return  # `finished` leads back here
         else:
             return
         if left_s > 0:

@@ -13,7 +13,7 @@ from activator.admission.breaker import Admission, Breaker
 from activator.deadlines import Deadlines
 from activator.network_probe import path_works
 from activator.proxy.replies import Answer, bad_gateway
-from activator.proxy.states import HELD, TUNNEL
+from activator.proxy.states import HELD
 from activator.queueproxy import answers
 from activator.queueproxy.drain import SERVING, Drain
 from activator.queueproxy.forwarded import forwarded
@@ -98,12 +98,11 @@ class QueueProxy:
         self._deadlines: Deadlines[Exchange] = Deadlines(clock, start_s or total_s, total_s, self._late)
         self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._cut) if idle_s else None
         self._open = 0
-        self._upgrades: set[Exchange] = set()
         self._checks: set[asyncio.Task[None]] = set()
 
     def in_flight(self) -> int:
-        """Requests that are not over. Tunnels do not count: they may last as long as their pod."""
-        return self._open - sum(exchange.state is TUNNEL for exchange in self._upgrades)
+        """Requests that are not over; a tunnel is one until it closes."""
+        return self._open
 
     async def close(self) -> None:
         """Stop all timers and tasks."""
@@ -138,8 +137,6 @@ class QueueProxy:
         if ticket.counted:
             self._requests.leave(self._now(), ticket.proxied)
         # What follows is there for few requests only (bench.proxy).
-        if self._upgrades:
-            self._upgrades.discard(exchange)
         if self._hold.since:
             self._hold.discard(exchange)
         if self._idle is not None:
@@ -185,8 +182,6 @@ class QueueProxy:
         self._deadlines.begin(exchange)
         if self._idle is not None:
             self._idle.begin(exchange)
-        if exchange.fields.upgrade:
-            self._upgrades.add(exchange)
         if reading.counted:
             self._requests.arrive(exchange.started_s, reading.proxied)
         if self.breaker is not None and reading.counted:

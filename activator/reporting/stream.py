@@ -1,6 +1,6 @@
 """The connection to the autoscaler: a websocket that keeps coming back (spec dataplane 2.10).
 
-Knows bytes, not what they say. Without a connection messages are lost and counted, never kept: an old
+Knows bytes, not what they say, either way. Without a connection messages are lost and counted, never kept: an old
 figure is worth less than the next one.
 """
 
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from swell.runtime import log
+from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS
 
 if TYPE_CHECKING:
     from swell.runtime.clock import Clock
@@ -32,15 +33,19 @@ _log = log.get("activator.reporting")
 
 
 class Stream:
-    """Sends messages while connected. `on_connected` is called after each (re)connect.
+    """Sends messages while connected. `on_connected` is called after each (re)connect, `on_question` with each frame
+    that the autoscaler sends.
 
     `connected`, `lost` (messages) and `broken` (connections) are for health and metrics.
     """
 
-    def __init__(self, url: str, clock: Clock, on_connected: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, clock: Clock, on_connected: Callable[[], None], on_question: Callable[[bytes], None]
+    ) -> None:
         self._url = url
         self._clock = clock
         self._on_connected = on_connected
+        self._on_question = on_question
         self._queue: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
@@ -73,6 +78,7 @@ class Stream:
                     close_timeout=1.0,
                     compression=None,
                     proxy=None,
+                    additional_headers={ANSWERS_HEADER: ANSWERS_LOADS},
                 ) as socket:
                     backoff_s = BACKOFF_FIRST_S
                     await self._serve(socket)
@@ -93,7 +99,7 @@ class Stream:
         _log.info("connected to the autoscaler", url=self._url)
         self._on_connected()
         writer = asyncio.ensure_future(self._write(socket))
-        closed = asyncio.ensure_future(socket.wait_closed())
+        closed = asyncio.ensure_future(self._read(socket))
         try:
             await asyncio.wait((writer, closed), return_when=asyncio.FIRST_COMPLETED)
             self.broken += 1
@@ -112,3 +118,15 @@ class Stream:
             while self._queue:
                 await socket.send(self._queue.popleft())
             self._empty.set()
+
+    async def _read(self, socket: Any) -> None:
+        """Until the connection is closed."""
+        from websockets.exceptions import ConnectionClosed
+
+        try:
+            while True:
+                frame = await socket.recv()
+                if isinstance(frame, bytes):
+                    self._on_question(frame)
+        except ConnectionClosed:
+            return

@@ -1,4 +1,4 @@
-"""The autoscaler's port: activators' reports by websocket, and its answers to probes and people by HTTP.
+"""The autoscaler's port: activators report, and are asked, by websocket; probes and people are answered by HTTP.
 
 Knows frames and paths, not revisions' numbers. Source: spec autoscaling 2.3.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -15,7 +16,9 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from swell.api.meta import Key
 from swell.runtime import log
 from swell.runtime.clock import Clock
+from swell.runtime.tasks import gather_within
 from swell.wire.errors import WireError
+from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, encode_question
 from swell.wire.stats import ProvenPod, Stat, decode_report
 
 MESSAGE_BYTES_MAX: Final = 16 * 2**20
@@ -24,11 +27,23 @@ SILENCE_S: Final = 15.0
 CLOSE_S: Final = 5.0
 # Reports come every second: whoever has been connected this long has told what is in use.
 HEARD_S: Final = 2.0
+# How long activators have to say what they have in flight. Pods that are to go can wait that long.
+LOADS_S: Final = 1.0
 _KUBELET: Final = "kube-probe/"
 
 Reports = list[tuple[Key, Stat]]
 
 logger = log.get(__name__)
+
+
+class _Activator:
+    """One connection: since when, and the answers it owes by revision; `questions` None: it answers none."""
+
+    __slots__ = ("questions", "since_s")
+
+    def __init__(self, since_s: float, answers: bool) -> None:
+        self.since_s = since_s
+        self.questions: dict[Key, asyncio.Future[dict[str, int]]] | None = {} if answers else None
 
 
 class Receiver:
@@ -49,7 +64,7 @@ class Receiver:
         self._on_reports = on_reports
         self._on_proven = on_proven
         self._answer = answer
-        self._activators: dict[web.WebSocketResponse, float] = {}
+        self._activators: dict[web.WebSocketResponse, _Activator] = {}
         self._runner: web.AppRunner | None = None
         self._closing = False
         self.port = 0
@@ -69,7 +84,22 @@ class Receiver:
     def hears(self) -> bool:
         """Whether silence about a revision means that nothing is asked of it."""
         heard_s = self._clock.now() - HEARD_S
-        return any(since_s <= heard_s for since_s in self._activators.values())
+        return any(activator.since_s <= heard_s for activator in self._activators.values())
+
+    async def loads(self, revision: Key) -> Counter[str]:
+        """Requests in flight now by the name of the pod, over all activators that say so within `LOADS_S`."""
+        asked = (
+            self._ask(socket, activator.questions, revision)
+            for socket, activator in self._activators.items()
+            if activator.questions is not None
+        )
+        found: Counter[str] = Counter()
+        for answer in await gather_within(self._clock, LOADS_S, asked):
+            if isinstance(answer, BaseException):
+                logger.warning("an activator does not say what is in flight", revision=revision, error=repr(answer))
+            else:
+                found.update(answer)
+        return found
 
     async def start(self, host: str, port: int) -> None:
         """Listen; `port` 0 takes a free one. Raises OSError if it is taken."""
@@ -113,18 +143,31 @@ class Receiver:
             return web.Response(status=503, text="the autoscaler is shutting down\n")
         socket = web.WebSocketResponse(heartbeat=SILENCE_S, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
         await socket.prepare(request)
-        self._activators[socket] = self._clock.now()
+        answers = request.headers.get(ANSWERS_HEADER) == ANSWERS_LOADS
+        activator = self._activators[socket] = _Activator(self._clock.now(), answers)
         logger.info("an activator connected", peer=request.remote, connections=len(self._activators))
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.BINARY:
-                    self._take(frame.data, request.remote)
+                    self._take(frame.data, activator, request.remote)
         finally:
             del self._activators[socket]
             logger.info("an activator left", peer=request.remote, connections=len(self._activators))
         return socket
 
-    def _take(self, data: bytes, peer: str | None) -> None:
+    async def _ask(
+        self, socket: web.WebSocketResponse, questions: dict[Key, asyncio.Future[dict[str, int]]], revision: Key
+    ) -> dict[str, int]:
+        answer: asyncio.Future[dict[str, int]] = asyncio.get_running_loop().create_future()
+        questions[revision] = answer
+        try:
+            await socket.send_bytes(encode_question(*revision))
+            return await answer
+        finally:
+            if questions.get(revision) is answer:
+                del questions[revision]
+
+    def _take(self, data: bytes, activator: _Activator, peer: str | None) -> None:
         try:
             report = decode_report(data)
         except WireError as exc:
@@ -135,6 +178,15 @@ class Receiver:
             self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in report.messages])
         if report.proven:
             self._on_proven(report.proven)
+        for loads in report.loads:
+            _answer(activator, loads)
+
+
+def _answer(activator: _Activator, loads: PodLoads) -> None:
+    """Give an answer to who waits for it; one that comes too late is for nobody."""
+    asked = (activator.questions or {}).get(Key(loads.namespace, loads.revision))
+    if asked is not None and not asked.done():
+        asked.set_result(loads.pods)
 
 
 def _document(found: Any) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -112,14 +113,24 @@ def _template(revision: Revision, settings: PodSettings, own: Obj, notes: Obj) -
     ]
     queue = make_queue_container(revision, settings.deployment, settings.features, settings.system_namespace)
     pod: Obj = {**without(spec.pod_spec, "containers"), "containers": [*containers, queue]}
-    if spec.timeout_s is not None:
-        pod["terminationGracePeriodSeconds"] = spec.timeout_s
+    pod["terminationGracePeriodSeconds"] = _grace_s(revision, settings.deployment)
     if settings.defaults.enable_service_links is not None:
         pod.setdefault("enableServiceLinks", settings.defaults.enable_service_links)
     if "affinity" not in pod and settings.deployment.default_affinity_type == AFFINITIES[0]:
         pod["affinity"] = _spread(revision)
     named = {**notes, labels.KUBECTL_DEFAULT_CONTAINER: containers[serving]["name"]}
     return {"metadata": {"labels": own, "annotations": named}, "spec": pod}
+
+
+def _grace_s(revision: Revision, config: DeploymentConfig) -> int:
+    """The time between a pod's deletion and SIGKILL.
+
+    The reference's is the timeout, so a request that still comes then is cut at the end of its own (spec dataplane
+    3.8). One may come in the quiet time, and has its timeout from there on.
+    """
+    # Without a timeout of its own it has the stock one, in the front door and in the sidecar.
+    timeout_s = revision.spec.timeout_s or Defaults().revision_timeout_s
+    return timeout_s + math.ceil(config.drain_quiet_s)
 
 
 def _container(revision: Revision, container: Obj, *, serves: bool) -> Obj:

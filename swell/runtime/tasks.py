@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from swell.runtime import log
+
+if TYPE_CHECKING:
+    from swell.runtime.clock import Clock
+
+T = TypeVar("T")
 
 logger = log.get(__name__)
 
@@ -59,3 +64,17 @@ class Daemons:
         failure = self._failure()
         if not failure.done():
             failure.set_result(error)
+
+
+async def gather_within(
+    clock: Clock, limit_s: float, work: Iterable[Coroutine[Any, Any, T]]
+) -> list[T | BaseException]:
+    """What each comes to, in their order: its result, or its exception; `CancelledError` if it took too long."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    if not tasks:
+        return []
+    late = clock.call_later(limit_s, lambda: [task.cancel() for task in tasks])
+    try:
+        return await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        late.cancel()

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
+
+_LISTEN: Final = "0A"
+"""In /proc/net/tcp."""
 
 
 def children(pid: int) -> Iterator[int]:
@@ -40,6 +47,20 @@ def program(host_pid: int, module: str) -> int:
         if f"-m {module} " in command_line(pid) + " ":
             return pid
     raise LookupError(f"no process with -m {module} below {host_pid}")
+
+
+def listener(ip: str, port: int) -> int:
+    """The process that listens at this IPv4 address. Raises LookupError."""
+    address = f"{int.from_bytes(socket.inet_aton(ip), sys.byteorder):08X}:{port:04X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    sockets = {f"socket:[{row[9]}]" for row in rows if row[1] == address and row[3] == _LISTEN}
+    for file in Path("/proc").glob("[0-9]*/fd/*"):
+        try:
+            if os.readlink(file) in sockets:
+                return int(file.parts[2])
+        except OSError:
+            continue  # ended while we looked
+    raise LookupError(f"nobody listens at {ip}:{port}")
 
 
 def rss_mb(pid: int) -> float:

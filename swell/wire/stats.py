@@ -1,24 +1,29 @@
-"""The autoscaler's statistics on the wire: a small proto3 codec for a few fixed messages.
+"""The autoscaler's statistics on the wire: a few fixed proto3 messages.
 
-Written by hand because each queue-proxy loads it: the protobuf package would cost every pod several
-megabytes. Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1, dataplane 2.10). Field 2 of
-`WireStatMessages`, pods that have passed a probe, is ours: the reference skips it.
+Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1, dataplane 2.10). Fields 2 and 3 of
+`WireStatMessages`, pods that have passed a probe and the requests in flight at pods, are ours: the reference skips
+them.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from swell.wire.errors import WireError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
+from swell.wire.loads import LOADS_FIELD, PodLoads, decode_loads
+from swell.wire.protobuf import (
+    BYTES,
+    FIXED64,
+    UINT64_MAX,
+    VARINT,
+    put_bytes,
+    put_text,
+    put_varint,
+    read_fields,
+    read_text,
+)
 
 _DOUBLE = struct.Struct("<d")
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_UINT64_MAX = 2**64 - 1
 _DOUBLES = (
     "average_concurrent_requests",
     "average_proxied_concurrent_requests",
@@ -90,21 +95,22 @@ class Report(NamedTuple):
 
     messages: list[Message]
     proven: list[ProvenPod]
+    loads: list[PodLoads]
 
 
 def encode_stat(stat: Stat) -> bytes:
     """One bare `Stat`, as a queue-proxy serves it."""
     out = bytearray()
-    _put_text(out, 1, stat.pod_name)
+    put_text(out, 1, stat.pod_name)
     for number, name in enumerate(_DOUBLES, start=2):
         value = getattr(stat, name)
         packed = _DOUBLE.pack(value)
         if packed != b"\0\0\0\0\0\0\0\0":  # minus zero is not the default: it goes on the wire
-            out.append(number << 3 | _FIXED64)
+            out.append(number << 3 | FIXED64)
             out += packed
     if stat.timestamp:
-        out.append(7 << 3 | _VARINT)
-        _put_varint(out, stat.timestamp & _UINT64_MAX)
+        out.append(7 << 3 | VARINT)
+        put_varint(out, stat.timestamp & UINT64_MAX)
     return bytes(out)
 
 
@@ -113,10 +119,10 @@ def encode_messages(messages: list[Message]) -> bytes:
     out = bytearray()
     for namespace, name, stat in messages:
         entry = bytearray()
-        _put_text(entry, 1, namespace)
-        _put_text(entry, 2, name)
-        _put_bytes(entry, 3, encode_stat(stat))
-        _put_bytes(out, 1, bytes(entry))
+        put_text(entry, 1, namespace)
+        put_text(entry, 2, name)
+        put_bytes(entry, 3, encode_stat(stat))
+        put_bytes(out, 1, bytes(entry))
     return bytes(out)
 
 
@@ -126,20 +132,20 @@ def encode_proven(pods: list[ProvenPod]) -> bytes:
     for pod in pods:
         entry = bytearray()
         for number, text in enumerate(pod, start=1):
-            _put_text(entry, number, text)
-        _put_bytes(out, 2, bytes(entry))
+            put_text(entry, number, text)
+        put_bytes(out, 2, bytes(entry))
     return bytes(out)
 
 
 def decode_stat(data: bytes) -> Stat:
     """Read one bare `Stat`. Raises `WireError`."""
     stat = Stat()
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _BYTES:
-            stat.pod_name = _text(value)
-        elif 2 <= number <= 6 and wire_type == _FIXED64:
+    for number, wire_type, value in read_fields(data):
+        if number == 1 and wire_type == BYTES:
+            stat.pod_name = read_text(value)
+        elif 2 <= number <= 6 and wire_type == FIXED64:
             setattr(stat, _DOUBLES[number - 2], _DOUBLE.unpack(value)[0])
-        elif number == 7 and wire_type == _VARINT:
+        elif number == 7 and wire_type == VARINT:
             stat.timestamp = value - 2**64 if value >= 2**63 else value
     return stat
 
@@ -148,101 +154,37 @@ def decode_report(data: bytes) -> Report:
     """Read `WireStatMessages`; entries without a stat are left out. Raises `WireError`."""
     messages: list[Message] = []
     proven: list[ProvenPod] = []
-    for number, wire_type, value in _fields(data):
-        if number == 1 and wire_type == _BYTES:
+    loads: list[PodLoads] = []
+    for number, wire_type, value in read_fields(data):
+        if number == 1 and wire_type == BYTES:
             namespace, name, stat = _decode_message(value)
             if stat is not None:
                 messages.append((namespace, name, stat))
-        elif number == 2 and wire_type == _BYTES:
+        elif number == 2 and wire_type == BYTES:
             proven.append(_decode_proven(value))
-    return Report(messages, proven)
+        elif number == LOADS_FIELD and wire_type == BYTES:
+            loads.append(decode_loads(value))
+    return Report(messages, proven, loads)
 
 
 def _decode_proven(data: bytes) -> ProvenPod:
     texts = ["", "", ""]
-    for number, wire_type, value in _fields(data):
-        if wire_type == _BYTES and 1 <= number <= 3:
-            texts[number - 1] = _text(value)
+    for number, wire_type, value in read_fields(data):
+        if wire_type == BYTES and 1 <= number <= 3:
+            texts[number - 1] = read_text(value)
     return ProvenPod(*texts)
 
 
 def _decode_message(data: bytes) -> tuple[str, str, Stat | None]:
     namespace, name = "", ""
     stat: Stat | None = None
-    for number, wire_type, value in _fields(data):
-        if wire_type != _BYTES:
+    for number, wire_type, value in read_fields(data):
+        if wire_type != BYTES:
             continue
         if number == 1:
-            namespace = _text(value)
+            namespace = read_text(value)
         elif number == 2:
-            name = _text(value)
+            name = read_text(value)
         elif number == 3:
             stat = decode_stat(value)
     return namespace, name, stat
-
-
-def _put_text(out: bytearray, number: int, text: str) -> None:
-    if text:
-        _put_bytes(out, number, text.encode())
-
-
-def _put_bytes(out: bytearray, number: int, data: bytes) -> None:
-    out.append(number << 3 | _BYTES)
-    _put_varint(out, len(data))
-    out += data
-
-
-def _put_varint(out: bytearray, value: int) -> None:
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as exc:
-        raise WireError(f"text field is not UTF-8: {exc}") from exc
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
-    """Each field as (number, wire type, value): an int for a varint, else the field's bytes."""
-    at, end = 0, len(data)
-    while at < end:
-        tag, at = _varint(data, at)
-        number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise WireError("field number 0")
-        if wire_type == _VARINT:
-            value, at = _varint(data, at)
-            yield number, wire_type, value
-            continue
-        size, at = _size(data, at, wire_type)
-        if size > end - at:
-            raise WireError(f"field {number} wants {size} bytes, {end - at} are left")
-        yield number, wire_type, data[at : at + size]
-        at += size
-
-
-def _size(data: bytes, at: int, wire_type: int) -> tuple[int, int]:
-    if wire_type == _BYTES:
-        return _varint(data, at)
-    if wire_type == _FIXED64:
-        return 8, at
-    if wire_type == _FIXED32:
-        return 4, at
-    raise WireError(f"wire type {wire_type}, allowed: 0, 1, 2, 5")
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise WireError("message ends inside a number")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value & _UINT64_MAX, at
-    raise WireError("number of more than 10 bytes")

@@ -178,3 +178,81 @@ async def test_a_write_that_fails_keeps_no_place(world: World) -> None:
     world.scaler.want(HELLO, 4)
     await settle()
     assert world.kube.written == [2, 4]
+
+
+class Choices:
+    """Chooses who goes, once it is let; `seen` are the replicas it was asked for, `called_off` how many it was not."""
+
+    def __init__(self, world: World) -> None:
+        self.seen: list[int] = []
+        self.called_off = 0
+        self.gate = asyncio.Event()
+        self.fault: Exception | None = None
+        world.scaler = Scaler(world.kube, world.clock, lambda *_: None, choose=self.choose)  # type: ignore[arg-type]
+
+    async def choose(self, deployment: Key, replicas: int) -> None:
+        assert deployment == HELLO
+        self.seen.append(replicas)
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.called_off += 1
+            raise
+        if self.fault is not None:
+            raise self.fault
+
+
+async def test_before_fewer_replicas_are_written_it_is_chosen_who_goes(world: World) -> None:
+    choices = Choices(world)
+    world.see(5)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    assert (choices.seen, world.kube.written) == ([3], [])
+    choices.gate.set()
+    await settle()
+    assert world.kube.written == [3]
+    for replicas in (4, 0):
+        world.scaler.want(HELLO, replicas)
+        await settle()
+    assert (choices.seen, world.kube.written) == ([3], [3, 4, 0])
+
+
+async def test_replicas_that_are_wanted_after_all_do_not_wait_for_a_choice(world: World) -> None:
+    choices = Choices(world)
+    world.see(5)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    world.scaler.want(HELLO, 8)
+    await settle()
+    assert (choices.called_off, world.kube.written) == (1, [8])
+
+
+async def test_a_choice_is_made_again_for_fewer_still(world: World) -> None:
+    choices = Choices(world)
+    world.see(5)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    world.scaler.want(HELLO, 2)
+    choices.gate.set()
+    await settle()
+    assert (choices.seen, world.kube.written) == ([3, 2], [2])
+
+
+async def test_a_choice_that_fails_does_not_end_the_scaling(world: World) -> None:
+    choices = Choices(world)
+    choices.gate.set()
+    choices.fault = ValueError("a bug")
+    world.see(5)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    assert world.kube.written == [3]
+
+
+async def test_a_close_ends_a_choice_too(world: World) -> None:
+    choices = Choices(world)
+    world.see(5)
+    world.scaler.want(HELLO, 3)
+    await settle()
+    await world.scaler.close()
+    await settle()
+    assert (choices.called_off, world.kube.written) == (1, [])

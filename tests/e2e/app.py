@@ -26,6 +26,9 @@ async def counting(request: web.Request, handler: object) -> web.StreamResponse:
 
 
 async def show(request: web.Request) -> web.Response:
+    if note := request.query.get("note"):
+        with open(os.environ["NOTES"], "a") as notes:
+            print(note, file=notes)
     await asyncio.sleep(float(request.query.get("sleep_ms", "0")) / 1000)
     return web.json_response(
         {
@@ -74,7 +77,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     await ws.prepare(request)
     async for message in ws:
         if message.type is WSMsgType.TEXT:
-            await ws.send_str(message.data.upper())
+            await ws.send_str(instance if message.data == "instance" else message.data.upper())
     return ws
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swell.wire.errors import WireError
+from swell.wire.loads import PodLoads, decode_question, encode_loads, encode_question
 from swell.wire.stats import (
     ProvenPod,
     Report,
@@ -96,10 +97,22 @@ def test_a_stat_of_zeros_is_no_bytes_and_still_a_stat_in_a_message() -> None:
 @given(st.lists(st.builds(ProvenPod, *[st.text(max_size=70)] * 3), max_size=5))
 def test_proven_pods_are_read_back_and_skipped_by_the_reference(pods: list[ProvenPod]) -> None:
     encoded = encode_proven(pods)
-    assert decode_report(encoded) == Report([], pods)
+    assert decode_report(encoded) == Report([], pods, [])
     assert list(ReferenceMessages.FromString(encoded).messages) == []
     both = encode_messages([("ns", "rev", Stat("pod"))]) + encoded
-    assert decode_report(both) == Report([("ns", "rev", Stat("pod"))], pods)
+    assert decode_report(both) == Report([("ns", "rev", Stat("pod"))], pods, [])
+
+
+names = st.text(max_size=70)
+loads = st.builds(PodLoads, names, names, st.dictionaries(names, st.integers(0, 2**40), max_size=5))
+
+
+@given(loads)
+def test_loads_are_read_back_and_skipped_by_the_reference(told: PodLoads) -> None:
+    encoded = encode_loads(told)
+    assert decode_report(encoded) == Report([], [], [told])
+    assert list(ReferenceMessages.FromString(encoded).messages) == []
+    assert decode_question(encode_question(*told[:2])) == told[:2]
 
 
 def test_minus_zero_and_nan_survive() -> None:
@@ -136,5 +149,6 @@ def test_bytes_that_are_no_stat_say_why(data: bytes, says: str) -> None:
 def test_no_bytes_raise_anything_but_a_wire_error(data: bytes) -> None:
     try:
         decode_report(data)
+        decode_question(data)
     except WireError:
         return

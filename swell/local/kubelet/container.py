@@ -14,7 +14,7 @@ from swell.local.host.client import Child, HostLost
 from swell.local.kubelet.actions import attempt_of
 from swell.local.kubelet.backoff import CrashBackoff
 from swell.local.kubelet.checks import Checks
-from swell.local.kubelet.podspec import PodFacts
+from swell.local.kubelet.podspec import PodFacts, hook_of
 from swell.local.kubelet.runtime import LOG_LABEL, Runtime
 from swell.local.kubelet.starting import CONFIG_RETRY_S, Starter
 from swell.local.kubelet.states import (
@@ -274,7 +274,8 @@ class Container:
     async def _run_hook(self, hook: Obj, grace_s: float) -> None:
         try:
             command = await self._starter.command(self._owner.pod)
-            attempt = attempt_of(hook, self.spec, self._owner.facts, self._runtime, command)
+            facts = self._owner.facts
+            attempt = attempt_of(hook_of(hook, facts), self.spec, facts, self._runtime, command)
             message = await attempt(grace_s)
         except ValueError as exc:
             message = str(exc)

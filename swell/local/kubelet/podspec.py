@@ -84,6 +84,14 @@ def address_of(container: Mapping[str, Any], facts: PodFacts, port: int | str, h
     return host or facts.host_ip, facts.ports.get(number, number)
 
 
+def hook_of(hook: Mapping[str, Any], facts: PodFacts) -> Mapping[str, Any]:
+    """A hook as it is tried: a port that no app asked for is at the pod's own address, where its queue-proxy is."""
+    get = hook.get("httpGet")
+    if not get or get.get("host") or not isinstance(get["port"], int) or get["port"] in facts.ports:
+        return hook
+    return {"httpGet": {**get, "host": facts.ip}}
+
+
 def grace_s(pod: Obj) -> float:
     """How long the pod may take to end."""
     meta = pod["metadata"]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from swell.api.meta import Obj, owner_reference, parse_rfc3339
+from swell.api.pod_cost import deletion_cost
 
-DELETION_COST: Final = "controller.kubernetes.io/pod-deletion-cost"
 _PHASE_ORDER: Final = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -60,15 +60,6 @@ def first_to_go(pod: Obj) -> tuple[Any, ...]:
         -seconds(meta.get("creationTimestamp")),
         meta["name"],
     )
-
-
-def deletion_cost(pod: Obj) -> int:
-    """What the annotation says; 0 where it says nothing that can be read."""
-    text = (pod["metadata"].get("annotations") or {}).get(DELETION_COST, "0")
-    try:
-        return int(text)
-    except ValueError:
-        return 0
 
 
 def make_pod(owner: Obj, template: Mapping[str, Any]) -> Obj:

@@ -88,14 +88,17 @@ def test_a_sigterm_in_time_keeps_the_drain_and_its_beginning() -> None:
     assert world.answered == [30]
 
 
-def test_case_66_what_has_become_a_tunnel_is_noticed_without_an_event() -> None:
+def test_case_66_the_last_to_end_after_the_quiet_time_ends_the_drain() -> None:
     world = World()
+    world.arrive()
     world.arrive()
     world.delete_pod()
     world.clock.advance(40)
-    world.in_flight = 0
-    world.clock.advance(2)
-    assert world.answered == [41]
+    world.leave()
+    world.clock.advance(20)
+    assert (world.answered, world.clock.pending) == ([], 0)
+    world.leave()
+    assert world.answered == [60]
 
 
 def test_after_the_end_the_answer_comes_at_once_and_probes_go_on_failing() -> None:

@@ -88,7 +88,7 @@ async def test_case_65_a_drain_that_no_sigterm_follows_is_undone() -> None:
         assert (await call(qp.address, "/", PROBE)).body == b"queue"
 
 
-async def test_case_66_an_open_tunnel_lets_the_app_be_told_and_is_kept_until_it_closes() -> None:
+async def test_case_66_an_open_tunnel_holds_the_drain_until_it_closes() -> None:
     chatting: list[asyncio.StreamWriter] = []
 
     async def chat(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -104,13 +104,33 @@ async def test_case_66_an_open_tunnel_lets_the_app_be_told_and_is_kept_until_it_
         assert (await caller.answer()).status == 101
         hook = asyncio.create_task(call(qp.admin, WAIT))
         qp.terminate()
-        assert (await hook).status == 200
-        assert qp.process.returncode is None
+        await asyncio.wait([hook], timeout=0.8)
+        assert not hook.done(), "the app must not be told to stop under a tunnel"
         chatting[0].write(b"bye")
         assert await caller.reader.readexactly(3) == b"bye"
         chatting[0].close()
         assert await caller.reader.read() == b""
         caller.close()
+        assert (await hook).status == 200
+        assert await qp.ended() == 0
+
+
+async def test_a_tunnel_and_the_drain_that_it_holds_end_at_the_timeout() -> None:
+    async def chat(head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+        await reader.read()
+
+    app = App(chat)
+    await app.start()
+    async with sidecar(app, **QUIET, REVISION_TIMEOUT_SECONDS="2") as qp:
+        caller = await Caller.connect(qp.address)
+        caller.send(headers={"Connection": "Upgrade", "Upgrade": "x"})
+        assert (await caller.answer()).status == 101
+        hook = asyncio.create_task(call(qp.admin, WAIT))
+        qp.terminate()
+        with contextlib.suppress(ConnectionError):
+            assert await caller.reader.read() == b""
+        assert (await hook).status == 200
         assert await qp.ended() == 0
 
 

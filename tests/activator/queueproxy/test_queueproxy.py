@@ -151,14 +151,14 @@ def test_case_39_and_40_a_tunnel_ends_at_the_timeout_and_not_for_want_of_a_head(
     assert tunnel.aborted
 
 
-def test_tunnels_do_not_hold_the_drain_but_an_upgrade_that_was_not_taken_does() -> None:
+def test_tunnels_hold_the_drain_as_requests_do() -> None:
     world = World()
     tunnel, plain = (world.request(Connection="upgrade", Upgrade=name) for name in ("websocket", "h2c"))
-    assert world.proxy.in_flight() == 2
     tunnel.begin(101)
     plain.begin(200)
-    assert world.proxy.in_flight() == 1
+    assert world.proxy.in_flight() == 2
     plain.end()
+    assert world.proxy.in_flight() == 1
     tunnel.end()
     assert world.proxy.in_flight() == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -18,9 +19,12 @@ class Autoscaler:
 
     def __init__(self) -> None:
         self.received: asyncio.Queue[bytes | str] = asyncio.Queue()
+        self.questions: list[bytes | str] = []
         self.port = 0
 
     async def handle(self, connection: ServerConnection) -> None:
+        for question in self.questions:
+            await connection.send(question)
         async for message in connection:
             self.received.put_nowait(message)
 
@@ -34,7 +38,10 @@ class Autoscaler:
 class World:
     def __init__(self, port: int) -> None:
         self.connects: asyncio.Queue[None] = asyncio.Queue()
-        self.stream = Stream(f"ws://127.0.0.1:{port}", SystemClock(), lambda: self.connects.put_nowait(None))
+        self.asked: asyncio.Queue[bytes] = asyncio.Queue()
+        self.stream = Stream(
+            f"ws://127.0.0.1:{port}", SystemClock(), lambda: self.connects.put_nowait(None), self.asked.put_nowait
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[World]:
@@ -46,7 +53,7 @@ class World:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def within(waiting: asyncio.Queue[object] | asyncio.Queue[None] | asyncio.Queue[bytes | str]) -> object:
+async def within(waiting: asyncio.Queue[Any]) -> object:
     async with asyncio.timeout(10):
         return await waiting.get()
 
@@ -97,6 +104,13 @@ async def test_all_that_was_sent_before_the_end_reaches_the_socket() -> None:
             world.stream.send(b"%d" % i)
         await world.stream.drained()
         assert [await within(autoscaler.received) for _ in range(100)] == [b"%d" % i for i in range(100)]
+
+
+async def test_what_the_autoscaler_asks_is_handed_on_and_text_is_not() -> None:
+    autoscaler = Autoscaler()
+    autoscaler.questions = ["text", *(b"%d" % number for number in range(50))]
+    async with autoscaler.running(), World(autoscaler.port).running() as world:
+        assert [await within(world.asked) for _ in range(50)] == [b"%d" % number for number in range(50)]
 
 
 @pytest.mark.parametrize("port", [1])

@@ -13,9 +13,11 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from activator.reporting.stream import Stream
-from autoscaler.metrics.receive import HEARD_S, Receiver, Reports
+from autoscaler.metrics.receive import HEARD_S, LOADS_S, Receiver, Reports
+from swell.api.meta import Key
 from swell.runtime.clock import SystemClock
 from swell.testing.clock import ManualClock
+from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, decode_question, encode_loads
 from swell.wire.stats import ProvenPod, Stat, encode_messages, encode_proven
 
 STAT = Stat(pod_name="activator", average_concurrent_requests=2.0, request_count=3.0)
@@ -112,7 +114,7 @@ async def test_the_shutdown_asks_activators_to_come_back() -> None:
 
 async def test_an_activators_own_stream_is_understood(world: World) -> None:
     connected = asyncio.Event()
-    stream = Stream(world.url, SystemClock(), connected.set)
+    stream = Stream(world.url, SystemClock(), connected.set, lambda question: None)
     running = asyncio.create_task(stream.run())
     try:
         async with asyncio.timeout(10):
@@ -122,6 +124,55 @@ async def test_an_activators_own_stream_is_understood(world: World) -> None:
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+HELLO = Key("default", "hello-00001")
+ANSWERS = {ANSWERS_HEADER: ANSWERS_LOADS}
+
+
+async def question(socket: ClientConnection) -> tuple[str, str]:
+    frame = await socket.recv()
+    assert isinstance(frame, bytes)
+    return decode_question(frame)
+
+
+async def test_what_is_in_flight_is_the_sum_of_what_the_activators_say(world: World) -> None:
+    async with (
+        connect(world.url, additional_headers=ANSWERS) as one,
+        connect(world.url, additional_headers=ANSWERS) as two,
+        connect(world.url) as knows_nothing_of_it,
+    ):
+        for socket in (one, two, knows_nothing_of_it):
+            await sent(socket)
+        asking = asyncio.create_task(world.receiver.loads(HELLO))
+        assert (await question(one), await question(two)) == (HELLO, HELLO)
+        await sent(one, encode_loads(PodLoads(*HELLO, {"a": 2, "b": 1})))
+        await sent(two, encode_loads(PodLoads("default", "other", {"a": 9})))
+        await sent(two, encode_loads(PodLoads(*HELLO, {"a": 1})))
+        assert await asking == {"a": 3, "b": 1}
+
+
+async def test_an_activator_that_does_not_answer_is_not_waited_for_long(world: World) -> None:
+    async with (
+        connect(world.url, additional_headers=ANSWERS) as quick,
+        connect(world.url, additional_headers=ANSWERS) as slow,
+    ):
+        await sent(quick)
+        await sent(slow)
+        asking = asyncio.create_task(world.receiver.loads(HELLO))
+        await question(quick)
+        await question(slow)
+        await sent(quick, encode_loads(PodLoads(*HELLO, {"a": 1})))
+        world.clock.advance(LOADS_S)
+        assert await asking == {"a": 1}
+        await sent(slow, encode_loads(PodLoads(*HELLO, {"a": 5})))
+        asking = asyncio.create_task(world.receiver.loads(HELLO))
+        await question(quick)
+        await question(slow)
+        await slow.close()
+        await sent(quick, encode_loads(PodLoads(*HELLO, {})))
+        world.clock.advance(LOADS_S)
+        assert await asking == {}
 
 
 async def test_probes_are_answered_on_any_path(world: World) -> None:

@@ -74,12 +74,22 @@ def test_case_22_scale_deadline_grace_and_an_h2c_port() -> None:
     found = made(spec=spec, annotations={labels.INITIAL_SCALE: "3", labels.PROGRESS_DEADLINE: "30s"})
     assert found["spec"]["replicas"] == 3
     assert found["spec"]["progressDeadlineSeconds"] == 30
-    assert found["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 45
+    quiet_s = PodSettings().deployment.drain_quiet_s
+    assert found["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == 45 + quiet_s
     app, queue = containers(found)
     assert variables(app)["PORT"] == "9000"
     assert app["ports"] == [{"name": "user-port", "containerPort": 9000, "protocol": "TCP"}]
     assert {port["name"]: port["containerPort"] for port in queue["ports"]}["queue-port"] == 8013
     assert variables(queue)["QUEUE_SERVING_PORT"] == "8013"
+
+
+@pytest.mark.parametrize(("timeout_s", "quiet_s", "grace_s"), [(600, 5.0, 605), (1, 0.2, 2), (0, 0.0, 300)])
+def test_the_grace_covers_a_request_that_comes_at_the_end_of_the_quiet_time(
+    timeout_s: int, quiet_s: float, grace_s: int
+) -> None:
+    settings = PodSettings(deployment=DeploymentConfig(drain_quiet_s=quiet_s))
+    found = made(settings, spec={**pod_spec(), "timeoutSeconds": timeout_s})
+    assert found["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] == grace_s
 
 
 def test_stock_scale_and_strategy() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from swell.api.kinds import CONFIG_MAP, SECRET
 from swell.local.images import Image
+from swell.local.kubelet.attempts import http_get_of
 from swell.local.kubelet.command import command_of, inherited_from
 from swell.local.kubelet.environment import ConfigError, declared, expand, sources_of, with_real_ports
 from swell.local.kubelet.podspec import (
@@ -16,6 +17,7 @@ from swell.local.kubelet.podspec import (
     PodFacts,
     address_of,
     app_ports,
+    hook_of,
     own_ports,
     port_variable,
 )
@@ -122,6 +124,29 @@ def test_which_ports_a_pod_needs() -> None:
     assert address_of(proxy, facts, "q") == ("127.5.0.1", 8012)
     with pytest.raises(ValueError, match="container 'app' has no port named 'none'"):
         address_of(app, facts, "none")
+
+
+@pytest.mark.parametrize(
+    ("port", "host", "address"),
+    [
+        (8022, "", ("127.5.0.1", 8022)),
+        (3000, "", ("127.0.0.1", 20001)),
+        ("user-port", "", ("127.0.0.1", 20001)),
+        (8022, "127.0.0.1", ("127.0.0.1", 8022)),
+    ],
+)
+def test_a_hook_reaches_the_queue_proxy_at_the_pods_address(
+    port: int | str, host: str, address: tuple[str, int]
+) -> None:
+    app = {"name": "app", "image": "a", "ports": [{"name": "user-port", "containerPort": 3000}]}
+    facts = PodFacts("d", "n", "u", "127.5.0.1", "local", {3000: 20001})
+    get = {"port": port, "path": "/wait-for-drain", **({"host": host} if host else {})}
+    assert http_get_of(hook_of({"httpGet": get}, facts)["httpGet"], app, facts).address == address
+
+
+def test_a_hook_that_is_a_command_is_tried_as_it_is() -> None:
+    hook = {"exec": {"command": ["true"]}}
+    assert hook_of(hook, PodFacts("d", "n", "u", "127.5.0.1", "local", {})) == hook
 
 
 def test_command_and_args_as_with_container_images(tmp_path: Any) -> None:

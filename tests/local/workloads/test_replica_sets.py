@@ -8,7 +8,8 @@ import pytest
 
 from swell.api.kinds import DEPLOYMENT, POD, REPLICA_SET
 from swell.api.meta import Obj, controller_of, key_of, rfc3339
-from swell.local.workloads.pods import DELETION_COST, first_to_go, share
+from swell.api.pod_cost import DELETION_COST
+from swell.local.workloads.pods import first_to_go, share
 from swell.local.workloads.replicaset import ENDED_KEPT_MAX, plan
 
 World = Any
