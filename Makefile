@@ -49,6 +49,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.proxy
 	$(BIN)/python -m bench.coldstart
 	$(BIN)/python -m bench.idle
+	$(BIN)/python -m bench.endurance
 	$(BIN)/python -m bench.kubernetes
 
 crds: $(VENV)/.installed-dev

@@ -85,7 +85,8 @@ class Deadlines(Generic[W]):
             del self._fresh[item]
             if item.started_s + self.total_s > now:
                 self._long[item] = None
-        for item in (*past_total, *past_head):
+        # The oldest last: what they have to themselves is not to be given to another that is late as well.
+        for item in reversed((*past_total, *past_head)):
             self._on_late(item)
         if self._timer is None:
             self._rearm()

@@ -78,6 +78,7 @@ class Lane:
         "_now",
         "_nowhere",
         "_patience_s",
+        "_pumping",
         "_timer",
         "_waiting",
         "counts",
@@ -111,6 +112,7 @@ class Lane:
         self._known_backends: list[Backend] = []
         self._waiting = False
         self._timer: Cancellable | None = None
+        self._pumping: Cancellable | None = None
         # What an exchange is tagged with while it has no backend.
         self._nowhere = Backend(("", 0))
         self._nowhere.lane = self
@@ -148,7 +150,11 @@ class Lane:
             self._leave_line(exchange)
         else:
             self.throttler.release(backend)
-            if self.throttler.line.items:
+            if not self.throttler.line.items:
+                return
+            if exchange.gone:
+                self._pump_soon()
+            else:
                 self.pump()
 
     def pump(self) -> None:
@@ -216,9 +222,10 @@ class Lane:
     def close(self) -> None:
         """Stop all timers."""
         self.deadlines.close()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._pumping):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._pumping = None
 
     def turn_away(self, exchange: Exchange) -> None:
         """The room is full, and this one has to leave the line it was taken from."""
@@ -231,6 +238,15 @@ class Lane:
         for other in self.throttler.line.join(exchange, size_of(exchange), front=front):
             other.tag.lane.turn_away(other)
         self._line_changed()
+
+    def _pump_soon(self) -> None:
+        """Once all that has happened by now is known: of callers that leave together, none is to be sent for."""
+        if self._pumping is None:
+            self._pumping = self._clock.call_later(0.0, self._pump_now)
+
+    def _pump_now(self) -> None:
+        self._pumping = None
+        self.pump()
 
     def _leave_line(self, exchange: Exchange) -> None:
         if self.throttler.line.leave(exchange):

@@ -332,6 +332,31 @@ def test_case_11_a_caller_that_leaves_while_held_is_forgotten() -> None:
     assert world.activator.lanes[HELLO].counts.gone == 1
 
 
+def crowd(world: World, size: int) -> list[Exchange]:
+    """So many requests that came together for one pod with one slot."""
+    world.route()
+    world.revision(containerConcurrency=1, timeoutSeconds=10)
+    world.pod()
+    return [world.request() for _ in range(size)]
+
+
+def test_case_11_of_callers_that_leave_together_none_is_sent_for() -> None:
+    world = World()
+    *leaving, last = crowd(world, 100)
+    for exchange in leaving:
+        exchange.hang_up()
+    world.clock.advance(0.001)
+    assert [len(exchange.went) for exchange in (*leaving, last)] == [1, *[0] * 98, 1]
+
+
+def test_case_9_of_requests_that_are_late_together_none_is_sent_to_a_pod() -> None:
+    world = World()
+    requests = crowd(world, 100)
+    world.clock.advance(10)
+    assert {exchange.status for exchange in requests} == {504}
+    assert [len(exchange.went) for exchange in requests] == [1, *[0] * 99]
+
+
 def test_case_16_without_a_limit_two_pods_get_one_request_each() -> None:
     world = ready_world(pods=2)
     assert {world.request().went[0], world.request().went[0]} == {ip(1), ip(2)}
