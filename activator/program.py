@@ -26,6 +26,7 @@ from swell.runtime.tasks import Daemons
 
 if TYPE_CHECKING:
     from activator.admission.throttler import Address
+    from activator.proxy.exchange import Dispatcher
     from swell.kube.client import KubeClient, Obj
     from swell.runtime.clock import Cancellable, Clock
 
@@ -92,8 +93,8 @@ class FrontDoor:
         self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
         shared = settings.trust_revision_headers or not settings.local_port
         outside = self.activator if shared else Outside(self.activator)
-        self.server = ProxyServer(outside, trust=settings.trust)
-        self._local = ProxyServer(self.activator, trust=settings.trust) if settings.local_port else None
+        self.server = _server(outside, settings)
+        self._local = _server(self.activator, settings) if settings.local_port else None
         self._servers = [server for server in (self.server, self._local) if server is not None]
         self.admin = Admin(
             unready=self.health.unready,
@@ -212,6 +213,18 @@ class FrontDoor:
         found = place(self._peers.items(), self.settings.pod_name)
         if found is not None:
             self.activator.set_share(*found)
+
+
+def _server(dispatcher: Dispatcher, settings: Settings) -> ProxyServer:
+    return ProxyServer(
+        dispatcher,
+        trust=settings.trust,
+        head_bytes_max=settings.head_bytes_max,
+        headers_max=settings.headers_max,
+        target_bytes_max=settings.target_bytes_max,
+        head_timeout_s=settings.head_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+    )
 
 
 def _target(obj: Obj) -> Target:

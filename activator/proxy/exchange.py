@@ -32,6 +32,7 @@ from activator.proxy.tunnel import Tunnel
 if TYPE_CHECKING:
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
+    from activator.proxy.framing import Chunked, Length
     from activator.proxy.headers import Fields, Named
     from activator.proxy.heads import Request, RequestFields
     from activator.proxy.upstream import Upstream
@@ -77,6 +78,7 @@ class Exchange:
     __slots__ = (
         "_address",
         "_ahead",
+        "_body",
         "_dial",
         "_head",
         "_resets",
@@ -99,7 +101,9 @@ class Exchange:
     _address: Address
     _head: bytes
 
-    def __init__(self, downstream: Downstream, request: Request, started_s: float) -> None:
+    def __init__(
+        self, downstream: Downstream, request: Request, started_s: float, body: Length | Chunked | None = None
+    ) -> None:
         self.request = request
         self.fields: RequestFields = request.fields
         self.host = request.host
@@ -118,6 +122,7 @@ class Exchange:
         self.tunnel: Tunnel | None = None
         self._dial: Dial | None = None
         self._ahead: bytearray | None = None
+        self._body = body
 
     def __repr__(self) -> str:
         return f"<Exchange {self.method.decode()} {self.host} {self.state.name} {self.status}>"
@@ -157,6 +162,10 @@ class Exchange:
         return self.downstream.peer
 
     # For the dispatcher.
+
+    def limit_body(self, bytes_max: int) -> bool:
+        """Whether the request's body is larger than this already; if it gets so later, it is answered with 413."""
+        return self._body is not None and self._body.limit(bytes_max)
 
     def forward(
         self,

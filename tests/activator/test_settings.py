@@ -65,6 +65,12 @@ def test_proxy_headers_are_taken_from_trusted_proxies_only() -> None:
         ("SWELL_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("SWELL_TRUSTED_PROXIES", "10.0.0.0/8,lb.example.com"),
         ("SWELL_PROXY_PROTOCOL", "true"),
+        ("SWELL_HEAD_BYTES_MAX", "100"),
+        ("SWELL_HEADERS_MAX", "3"),
+        ("SWELL_URL_BYTES_MAX", "1k"),
+        ("SWELL_BODY_BYTES_MAX", "-1"),
+        ("SWELL_HEAD_TIMEOUT_S", "0"),
+        ("SWELL_IDLE_TIMEOUT_S", "never"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(key: str, value: str) -> None:
