@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final
 
-from activator.admission.buffer import LINE_MAX, ROOM_BYTES_MAX, ROOM_MAX
+from activator.admission.buffer import LINE_BYTES_MAX, LINE_MAX, ROOM_BYTES_MAX, ROOM_MAX
 from activator.proxy.server import HEAD_BYTES_MAX, HEAD_TIMEOUT_S
 from activator.proxy.trust import Network, Trust
 from swell.runtime import environ as env
@@ -22,6 +22,7 @@ PROXY_PROTOCOL: Final = "SWELL_PROXY_PROTOCOL"
 HEAD_BYTES_LEAST: Final = 4096
 HEADERS_LEAST: Final = 32
 URL_BYTES_LEAST: Final = 1024
+MEBIBYTE: Final = 1024 * 1024
 OF_POD: Final = "the name and IP of this pod; on Kubernetes by the downward API"
 
 
@@ -66,10 +67,15 @@ class Settings:
     drain_deadline_s: float = 600.0
     # Tunnels (WebSockets) may last for ever: they are cut so long after the drain has begun (spec dataplane C24).
     drain_tunnels_s: float = 5.0
-    # The waiting room of cold starts (spec dataplane 6: the documented limit is enforced).
+    # The waiting room of cold starts (spec dataplane 6: the documented limit is enforced). A line is one revision's.
+    # `wait_max_s` 0: a request waits as long as its revision's timeouts let it.
     line_max: int = LINE_MAX
+    line_bytes_max: int = LINE_BYTES_MAX
     room_max: int = ROOM_MAX
     room_bytes_max: int = ROOM_BYTES_MAX
+    wait_max_s: float = 0.0
+    # Of the traces that begin here, the share that is marked as sampled.
+    trace_sampling_rate: float = 0.0
     # How long a request waits for a revision that is known to have failed, before it is told so.
     failed_patience_s: float = 2.0
     # Probing pods that Kubernetes does not call ready yet (spec dataplane 2.6; ours begins faster).
@@ -104,6 +110,12 @@ class Settings:
             body_bytes_max=env.integer(environ, "SWELL_BODY_BYTES_MAX", default.body_bytes_max),
             head_timeout_s=_some_seconds(environ, "SWELL_HEAD_TIMEOUT_S", default.head_timeout_s),
             idle_timeout_s=env.seconds(environ, "SWELL_IDLE_TIMEOUT_S", default.idle_timeout_s),
+            line_max=env.integer(environ, "SWELL_WAITING_MAX", default.line_max, least=1),
+            line_bytes_max=env.integer(environ, "SWELL_WAITING_BYTES_MAX", default.line_bytes_max, least=MEBIBYTE),
+            room_max=env.integer(environ, "SWELL_WAITING_ALL_MAX", default.room_max, least=1),
+            room_bytes_max=env.integer(environ, "SWELL_WAITING_ALL_BYTES_MAX", default.room_bytes_max, least=MEBIBYTE),
+            wait_max_s=env.seconds(environ, "SWELL_WAITING_TIME_MAX_S", default.wait_max_s),
+            trace_sampling_rate=_share(environ, "SWELL_TRACE_SAMPLING_RATE", default.trace_sampling_rate),
             shutdown_grace_s=env.seconds(environ, "SWELL_SHUTDOWN_GRACE_S", default.shutdown_grace_s),
             drain_deadline_s=env.seconds(environ, "SWELL_DRAIN_DEADLINE_S", default.drain_deadline_s),
         )
@@ -113,6 +125,16 @@ def _some_seconds(environ: Mapping[str, str], key: str, default: float) -> float
     value = env.seconds(environ, key, default)
     if not value:
         raise SettingsError(key, environ.get(key), "a number of seconds, more than 0")
+    return value
+
+
+def _share(environ: Mapping[str, str], key: str, default: float) -> float:
+    try:
+        value = float(environ.get(key) or default)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 1.0:
+        raise SettingsError(key, environ.get(key), "a number, 0 to 1")
     return value
 
 

@@ -30,6 +30,8 @@ from activator.proxy.states import (
 from activator.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
     from activator.proxy.framing import Chunked, Length
@@ -72,7 +74,8 @@ class Exchange:
     value of each by lower-case name; `fields` is where both come from, and has a `memo` for the dispatcher.
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
     response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included. `gone`: the
-    caller left first. `started_s` is monotonic. `tag` is the dispatcher's.
+    caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_lines`, if there is one, is asked for
+    header lines when the final head of the app is passed on.
     """
 
     __slots__ = (
@@ -85,6 +88,7 @@ class Exchange:
         "downstream",
         "fields",
         "gone",
+        "head_lines",
         "host",
         "informed",
         "request",
@@ -116,6 +120,7 @@ class Exchange:
         self.informed = False
         self.sent_bytes = 0
         self.tag: Any = None
+        self.head_lines: Callable[[], bytes] | None = None
         # Both sides; what waits until there is another side.
         self.downstream = downstream
         self.upstream: Upstream | None = None
@@ -152,6 +157,11 @@ class Exchange:
         return self.fields.has_body
 
     @property
+    def disbelieved(self) -> frozenset[bytes]:
+        """Headers of the caller that are not passed on, in lower case."""
+        return self.downstream.origin.dropped
+
+    @property
     def upgrade(self) -> bool:
         """The caller asks for another protocol."""
         return self.fields.upgrade
@@ -173,13 +183,17 @@ class Exchange:
         *,
         set_headers: tuple[tuple[bytes, bytes], ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
+        line: bytes = b"",
     ) -> None:
-        """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name."""
+        """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name.
+
+        `line` is one more header line, of this request alone.
+        """
         if self.state is not HELD:
             self.step(FORWARD)  # which is not possible
         downstream = self.downstream
         self._address = address
-        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers)
+        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, line)
         upstream = downstream.upstreams.take(address)
         if upstream is None:
             self.step(FORWARD)
@@ -275,7 +289,8 @@ class Exchange:
     def takes_whole(self) -> bool:
         """Whether a response that is all here goes to the caller as it is, and nothing else is in progress."""
         caller = self.downstream
-        return self.request.lasting and caller.body is None and self.state is SENT and not caller.server.retiring
+        plain = self.request.lasting and self.head_lines is None and not caller.server.retiring
+        return plain and caller.body is None and self.state is SENT
 
     def ended_whole(self) -> None:
         """As `ended`, for a response that was passed on in one go: HEAD and END in one step (bench.proxy)."""

@@ -66,7 +66,8 @@ class RequestFields:
             self.upgrade = b"upgrade" in options and named.get(b"upgrade", b"").lower() not in (b"", b"h2c")
         else:
             self.keep_alive = version == "1.1"
-        # What goes to the app in their place, and for which headers to set and drop; kept for the next request.
+        # What goes to the app in their place, but for the end, and for which headers to set and drop; kept for the
+        # next request.
         self.sent: tuple[Extra, frozenset[bytes], bytes] | None = None
         self.memo: Any = None
 
@@ -89,15 +90,26 @@ class Request:
         self.host = fields.host or ""
         self.lasting = fields.keep_alive and fields.version == "1.1" and method != b"HEAD"
 
-    def sent_as(self, origin: Origin, address: Address, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
-        """The head to send to `address`. All requests with the same fields must have come from the same origin."""
+    def sent_as(
+        self,
+        origin: Origin,
+        address: Address,
+        set_headers: Extra,
+        drop_headers: frozenset[bytes],
+        line: bytes = b"",
+    ) -> bytes:
+        """The head to send to `address`. All requests with the same fields must have come from the same origin.
+
+        `line` is one more header line, or nothing.
+        """
         if not self.begin:
-            return request_head(self, origin, address, set_headers, drop_headers)
+            head = request_head(self, origin, address, set_headers, drop_headers)
+            return b"%b%b\r\n" % (head[:-2], line)
         sent = self.fields.sent
         if sent is None or sent[0] != set_headers or (sent[1] is not drop_headers and sent[1] != drop_headers):
-            tail = request_tail(self.fields, origin, set_headers, drop_headers)
+            tail = request_tail(self.fields, origin, set_headers, drop_headers)[:-2]
             self.fields.sent = sent = (set_headers, drop_headers, tail)
-        return self.begin + sent[2]
+        return b"%b%b%b\r\n" % (self.begin, sent[2], line)
 
 
 def read_request(head: bytes, known: RequestFields | None) -> Request:

@@ -34,6 +34,9 @@ class FrontDoorRules:
     body_bytes_max: int = 0
 
 
+NO_RULES: Final = FrontDoorRules()
+
+
 def read_rules(annotations: Mapping[str, str]) -> FrontDoorRules:
     """What a revision's annotations say; what cannot be read counts as absent."""
     return FrontDoorRules(

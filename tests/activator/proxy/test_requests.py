@@ -31,6 +31,13 @@ async def echo(line: Line) -> None:
         line.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
+async def echo_head(line: Line) -> None:
+    """Answers with the head as it came."""
+    while True:
+        head = await line.head()
+        line.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+
+
 async def read_chunks(line: Line) -> bytes:
     """A whole chunked body, raw."""
     body = b""
@@ -331,3 +338,39 @@ async def test_two_answers_in_one_piece_are_not_one(world: World) -> None:
     line.say(GET)
     assert await line.hear(len(OK)) == OK
     assert app.connections == 2, "the connection with the answer that nobody asked for is not used again"
+
+
+async def test_lines_are_added_to_the_head_of_an_answer_beside_those_of_the_app(world: World) -> None:
+    async def talk(line: Line) -> None:
+        while True:
+            await line.head()
+            line.say(b"HTTP/1.1 200 OK\r\nServer-Timing: db;dur=5\r\nContent-Length: 2\r\n\r\nok")
+
+    await world.app(talk)
+
+    def handle(exchange: Any) -> None:
+        if b"cold" in exchange.target:
+            exchange.head_lines = lambda: b"Server-Timing: ready;dur=1\r\n"
+        exchange.forward(world.address)
+
+    world.handle = handle
+    line = await world.caller()
+    for target, count in ((b"/", 1), (b"/cold", 2), (b"/", 1)):
+        line.say(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        head = await line.head()
+        assert head.count(b"Server-Timing: ") == count
+        assert b"Server-Timing: db;dur=5\r\n" in head
+        assert await line.hear(2) == b"ok"
+
+
+async def test_a_request_may_have_one_more_line_and_the_next_another(world: World) -> None:
+    await world.app(echo_head)
+    numbers = iter(range(10))
+    world.handle = lambda exchange: exchange.forward(world.address, line=b"N: %d\r\n" % next(numbers))
+    line = await world.caller()
+    for number, request in enumerate((GET, GET, GET.replace(b"/", b"http://a/x", 1))):
+        line.say(request)
+        head = await line.head()
+        seen = await line.hear(int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]))
+        assert seen.endswith(b"\r\nN: %d\r\n\r\n" % number)
+        assert seen.count(b"\r\n\r\n") == 1
