@@ -12,6 +12,7 @@ from typing import Final
 BATCH: Final = 512
 
 _ID_BYTES: Final = 16 + 8
+_IDS = re.compile(rb"(.{32})(.{16})")
 _VALUE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
@@ -26,7 +27,6 @@ def is_traceparent(value: bytes) -> bool:
 def new_traces(sampling_rate: float = 0.0) -> Iterator[bytes]:
     """Header lines for ever, each with a trace and a span of its own; this share of them (0 to 1) is to be sampled."""
     while True:
-        digits = os.urandom(_ID_BYTES * BATCH).hex().encode()
-        for at in range(0, len(digits), 2 * _ID_BYTES):
+        for trace, span in _IDS.findall(os.urandom(_ID_BYTES * BATCH).hex().encode()):
             flags = b"01" if sampling_rate and random() < sampling_rate else b"00"
-            yield b"traceparent: 00-%b-%b-%b\r\n" % (digits[at : at + 32], digits[at + 32 : at + 48], flags)
+            yield b"traceparent: 00-%b-%b-%b\r\n" % (trace, span, flags)

@@ -266,7 +266,7 @@ class Downstream(asyncio.Protocol):
         # Before they are read: a megabyte of one-letter lines takes a while.
         if head.count(b"\n") - 2 > server.headers_max:
             raise RemoteProtocolError(f"more than {server.headers_max} header lines", 431)
-        request = read_request(head, None if known is None else known.fields)
+        request = read_request(head, known)
         if len(request.target) > server.target_bytes_max:
             raise RemoteProtocolError(f"request target longer than {server.target_bytes_max} bytes", 414)
         self._known = request if size <= HEAD_KEPT_BYTES_MAX else None

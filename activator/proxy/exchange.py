@@ -47,6 +47,7 @@ Address = tuple[str, int]
 # requests and resets them must not be asked for ever.
 RESETS_MAX: Final = 2
 BODY_AHEAD_BYTES_MAX: Final = 64 * 1024
+TRACEPARENT: Final = b"traceparent"
 RESENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
 RESENT_HEADERS: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
@@ -71,7 +72,8 @@ class Exchange:
     """One request and its answer.
 
     `host` is in lower case and without port, "" if absent; `headers` are as received, `named` has the last
-    value of each by lower-case name; `fields` is where both come from, and has a `memo` for the dispatcher.
+    value of each by lower-case name; `fields` is where both come from, but for a `traceparent` that ends the head, and
+    has a `memo` for the dispatcher.
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
     response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included. `gone`: the
     caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_lines`, if there is one, is asked for
@@ -142,11 +144,13 @@ class Exchange:
 
     @property
     def headers(self) -> Fields:
-        return self.fields.headers
+        trace = self.request.trace
+        return [*self.fields.headers, (TRACEPARENT, trace)] if trace else self.fields.headers
 
     @property
     def named(self) -> Named:
-        return self.fields.named
+        trace = self.request.trace
+        return {**self.fields.named, TRACEPARENT: trace} if trace else self.fields.named
 
     @property
     def head_bytes(self) -> int:

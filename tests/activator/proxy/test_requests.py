@@ -374,3 +374,14 @@ async def test_a_request_may_have_one_more_line_and_the_next_another(world: Worl
         seen = await line.hear(int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]))
         assert seen.endswith(b"\r\nN: %d\r\n\r\n" % number)
         assert seen.count(b"\r\n\r\n") == 1
+
+
+async def test_an_exchange_knows_of_a_trace_at_the_end_of_its_head(world: World) -> None:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    world.handle = lambda exchange: exchange.reply(204)
+    line = await world.caller()
+    for head in (GET, GET[:-2] + b"traceparent: " + trace + b"\r\n\r\n", GET):
+        line.say(head)
+        await line.head()
+    assert [exchange.named.get(b"traceparent") for exchange in world.exchanges] == [None, trace, None]
+    assert world.exchanges[1].headers == [(b"Host", b"a"), (b"traceparent", trace)]
