@@ -178,7 +178,7 @@ class Downstream(asyncio.Protocol):
         A body that does not say where it ends ends with the connection.
         """
         fields = exchange.fields
-        keep = fields.keep_alive and self_delimiting and not self.server.retiring
+        keep = fields.keep_alive and self_delimiting and not self._closes and not self.server.retiring
         if keep and self.body is not None:
             keep = _is_drainable(self.body, exchange)
         if not keep:
@@ -287,6 +287,8 @@ class Downstream(asyncio.Protocol):
     # Bodies.
 
     def _body_received(self, data: bytes) -> None:
+        if self._linger is not None:
+            return  # nobody listens any more
         self._inbox.data = data
         try:
             data = self._next_of_body()
@@ -312,7 +314,6 @@ class Downstream(asyncio.Protocol):
         """The body of the request in progress is malformed: so far as nothing was answered, say so."""
         exchange = self.exchange
         self._closes = True
-        self.body = None
         self._inbox.data = b""
         if exchange is None:
             self.transport.close()

@@ -39,6 +39,7 @@ _TRACE_VALUE: Final = slice(-59, -4)
 _TRACE_LINE: Final = slice(-59 - len(_TRACE_NAME), -59)
 # The same as far as it has come.
 _REQUEST_LINE_BEGINS: Final = re.compile(rb"%b(?: (?:%b(?: [HTP/0-9.]*+\r?+)?+)?+)?+" % (_TOKEN, _TARGET))
+_OTHER_VERSION: Final = re.compile(rb"HTTP/(?:[02-9]|1[0-9])")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: %b)?\r\n" % _TEXT)
 # A header line; or, without a name, all the rest. So every match begins where the one before has ended, and
 # what is no header line is found as the last match.
@@ -250,5 +251,5 @@ def _refuse_twice(headers: Fields) -> None:
 
 def _bad_request_line(head: bytes) -> RemoteProtocolError:
     version = head.partition(b"\r\n")[0].rpartition(b" ")[2]
-    other = version.startswith(b"HTTP/") and not version.startswith(b"HTTP/1.")
-    return RemoteProtocolError("malformed request line, or not HTTP/1.x", 505 if other else 400)
+    status = 505 if _OTHER_VERSION.match(version) else 400
+    return RemoteProtocolError("malformed request line, or not HTTP/1.x", status)

@@ -130,3 +130,15 @@ async def test_a_connection_without_requests_is_closed_in_the_end(make_world: Ma
         held[0].reply(204)
         assert (await busy.head()).startswith(b"HTTP/1.1 204 ")
         assert await busy.rest() == b""
+
+
+async def test_a_caller_that_goes_on_sending_gets_the_413_all_the_same(world: World) -> None:
+    world.handle = limiting(1000)
+    line = await world.caller()
+    line.say(POST + b"Transfer-Encoding: chunked\r\n\r\n")
+    await world.until(lambda: bool(world.exchanges))
+    for _ in range(50):
+        line.say(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
+    answer = await line.rest()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"Connection: close\r\n" in answer
