@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 EXCHANGE_BYTES: Final = 4096
 # A head is held as it came and in its parts.
 HEAD_COPIES: Final = 3
+# The event loop reads so much at once, and looks only then whether it was too much.
+READ_BYTES_MAX: Final = 256 * 1024
+BODY_BYTES_MAX: Final = BODY_AHEAD_BYTES_MAX + READ_BYTES_MAX
 
 
 def size_of(exchange: Exchange) -> int:
-    """Bytes that a waiting request may hold: its head, and as much of a body as is read ahead."""
-    ahead = BODY_AHEAD_BYTES_MAX if exchange.has_body else 0
-    return EXCHANGE_BYTES + HEAD_COPIES * exchange.head_bytes + ahead
+    """Bytes that a waiting request may hold: its head, and as much of its body as is read ahead."""
+    body_bytes = 0
+    if exchange.has_body:
+        length = exchange.named.get(b"content-length")
+        body_bytes = BODY_BYTES_MAX if length is None else min(int(length), BODY_BYTES_MAX)
+    return EXCHANGE_BYTES + HEAD_COPIES * exchange.head_bytes + body_bytes
