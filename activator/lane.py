@@ -181,8 +181,8 @@ class Lane:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        longest, limit_s = self.throttler.line.first(), self._limit_s(self.cause())
-        if longest is not None and limit_s:
+        longest = self.throttler.line.first()
+        if longest is not None and (limit_s := self._limit_s(self.cause())):
             due_s = longest.started_s + limit_s - self._clock.now()
             self._timer = self._clock.call_later(max(GIVE_UP_STEP_S, due_s), self._give_up)
 

@@ -50,10 +50,11 @@ class Room(Generic[W]):
         """The line that has to give somebody up; in a tie the one that was joined last."""
         if len(joined) > self.line_max or joined.bytes > self.line_bytes_max:
             return joined
+        # A line with half of the room is the longest: a flood for one revision costs no look at all the others.
         if self.count > self.room_max:
-            return max((joined, *self._lines), key=len)
+            return joined if 2 * len(joined) > self.count else max((joined, *self._lines), key=len)
         if self.bytes > self.bytes_max:
-            return max((joined, *self._lines), key=lambda line: line.bytes)
+            return joined if 2 * joined.bytes > self.bytes else max((joined, *self._lines), key=_bytes_of)
         return None
 
     def _make_room(self, joined: Line[W]) -> list[W]:
@@ -128,3 +129,7 @@ class Line(Generic[W]):
         self._room.bytes -= size
         if not self.items:
             self._room._lines.pop(self, None)
+
+
+def _bytes_of(line: Line[W]) -> int:
+    return line.bytes

@@ -191,3 +191,16 @@ def test_the_same_host_asked_again_after_a_failure_is_told_again() -> None:
         exchange = world.ask(Exchange(world, HOST))
         world.clock.advance(5)
         assert exchange.status == 503
+
+
+def test_case_67_when_all_pods_turn_unready_requests_wait_until_their_timeout() -> None:
+    world = World()
+    world.route()
+    world.revision(timeoutSeconds=10)
+    world.pod()
+    world.pod(ready=False)
+    exchange = world.request()
+    world.clock.advance(9.9)
+    assert (exchange.status, exchange.went) == (0, [])
+    world.clock.advance(0.2)
+    assert (exchange.status, exchange.body) == (504, b"activator request timeout")
