@@ -142,7 +142,7 @@ class Lane:
         """Start those in the line for whom there is a slot."""
         while (started := self.throttler.next()) is not None:
             exchange, backend = started
-            exchange.head_lines = Phases(exchange.started_s, backend.usable_s, self._now(), self._now).line
+            exchange.head_fields = Phases(exchange.started_s, backend.usable_s, self._now(), self._now).fields
             self._send(exchange, backend)
         self._line_changed()
 
@@ -252,7 +252,7 @@ class Lane:
             backend.address,
             set_headers=reading.set_headers,
             drop_headers=reading.drop_headers,
-            line=b"" if reading.traced else next(self._traces),
+            trace=b"" if reading.traced else next(self._traces),
         )
 
     def _wait(self, exchange: Exchange, *, front: bool) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from swell.wire.headers import SERVER_TIMING
+
+if TYPE_CHECKING:
+    from activator.proxy.headers import Extra
 
 
 class Phases:
@@ -16,13 +22,14 @@ class Phases:
         self._sent_s = sent_s
         self._now = now
 
-    def line(self) -> bytes:
-        """The header line, in milliseconds: until a pod was ready, then for a slot on it, then for the app's head.
+    def fields(self) -> Extra:
+        """The header, in milliseconds: until a pod was ready, then for a slot on it, then for the app's head.
 
         The app's own Server-Timing stays: there may be several.
         """
-        return b"Server-Timing: ready;dur=%.1f, queued;dur=%.1f, first-byte;dur=%.1f\r\n" % (
+        told = b"ready;dur=%.1f, queued;dur=%.1f, first-byte;dur=%.1f" % (
             1000 * (self._ready_s - self._arrived_s),
             1000 * max(0.0, self._sent_s - self._ready_s),
             1000 * (self._now() - self._sent_s),
         )
+        return ((SERVER_TIMING, told),)

@@ -25,8 +25,11 @@ def is_traceparent(value: bytes) -> bool:
 
 
 def new_traces(sampling_rate: float = 0.0) -> Iterator[bytes]:
-    """Header lines for ever, each with a trace and a span of its own; this share of them (0 to 1) is to be sampled."""
+    """Values for `traceparent` for ever, each with a trace and a span of its own.
+
+    `sampling_rate` is the share of them, 0 to 1, that is marked as sampled.
+    """
     while True:
         for trace, span in _IDS.findall(os.urandom(_ID_BYTES * BATCH).hex().encode()):
             flags = b"01" if sampling_rate and random() < sampling_rate else b"00"
-            yield b"traceparent: 00-%b-%b-%b\r\n" % (trace, span, flags)
+            yield b"00-%b-%b-%b" % (trace, span, flags)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
     from activator.proxy.framing import Chunked, Length
-    from activator.proxy.headers import Fields, Named
+    from activator.proxy.headers import Extra, Fields, Named
     from activator.proxy.heads import Request, RequestFields
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
@@ -76,8 +76,8 @@ class Exchange:
     has a `memo` for the dispatcher.
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
     response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included. `gone`: the
-    caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_lines`, if there is one, is asked for
-    header lines when the final head of the app is passed on.
+    caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is one, is asked for
+    headers when the final head of the app is passed on.
     """
 
     __slots__ = (
@@ -90,7 +90,7 @@ class Exchange:
         "downstream",
         "fields",
         "gone",
-        "head_lines",
+        "head_fields",
         "host",
         "informed",
         "request",
@@ -122,7 +122,7 @@ class Exchange:
         self.informed = False
         self.sent_bytes = 0
         self.tag: Any = None
-        self.head_lines: Callable[[], bytes] | None = None
+        self.head_fields: Callable[[], Extra] | None = None
         # Both sides; what waits until there is another side.
         self.downstream = downstream
         self.upstream: Upstream | None = None
@@ -187,17 +187,17 @@ class Exchange:
         *,
         set_headers: tuple[tuple[bytes, bytes], ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
-        line: bytes = b"",
+        trace: bytes = b"",
     ) -> None:
         """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name.
 
-        `line` is one more header line, of this request alone.
+        `trace` is a `traceparent` for a request without one.
         """
         if self.state is not HELD:
             self.step(FORWARD)  # which is not possible
         downstream = self.downstream
         self._address = address
-        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, line)
+        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, trace)
         upstream = downstream.upstreams.take(address)
         if upstream is None:
             self.step(FORWARD)
@@ -293,7 +293,7 @@ class Exchange:
     def takes_whole(self) -> bool:
         """Whether a response that is all here goes to the caller as it is, and nothing else is in progress."""
         caller = self.downstream
-        plain = self.request.lasting and self.head_lines is None and not caller.server.retiring
+        plain = self.request.lasting and self.head_fields is None and not caller.server.retiring
         return plain and caller.body is None and self.state is SENT
 
     def ended_whole(self) -> None:

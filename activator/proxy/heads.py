@@ -120,22 +120,23 @@ class Request:
         address: Address,
         set_headers: Extra,
         drop_headers: frozenset[bytes],
-        line: bytes = b"",
+        trace: bytes = b"",
     ) -> bytes:
         """The head to send to `address`. All requests with the same fields must have come from the same origin.
 
-        `line` is one more header line, or nothing. A `trace` goes on, whatever is dropped.
+        `trace` is a `traceparent` to end it with, where the request has not: that goes on, whatever is dropped.
         """
-        if self.trace:
-            line = b"traceparent: %b\r\n%b" % (self.trace, line)
+        trace = self.trace or trace
         if not self.begin:
             head = request_head(self, origin, address, set_headers, drop_headers)
-            return b"%b%b\r\n" % (head[:-2], line)
+            return b"%btraceparent: %b\r\n\r\n" % (head[:-2], trace) if trace else head
         sent = self.fields.sent
         if sent is None or sent[0] != set_headers or (sent[1] is not drop_headers and sent[1] != drop_headers):
             tail = request_tail(self.fields, origin, set_headers, drop_headers)[:-2]
             self.fields.sent = sent = (set_headers, drop_headers, tail)
-        return b"%b%b%b\r\n" % (self.begin, sent[2], line)
+        if trace:
+            return b"%b%btraceparent: %b\r\n\r\n" % (self.begin, sent[2], trace)
+        return b"%b%b\r\n" % (self.begin, sent[2])
 
 
 def read_request(head: bytes, known: Request | None) -> Request:

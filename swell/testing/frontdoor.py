@@ -41,7 +41,7 @@ class Exchange:
         self.named = {name.lower(): value for name, value in self.headers}
         self.disbelieved: frozenset[bytes] = frozenset()
         self.fields = SimpleNamespace(memo=None)
-        self.head_lines: Callable[[], bytes] | None = None
+        self.head_fields: Callable[[], tuple[tuple[bytes, bytes], ...]] | None = None
         self.body_bytes = body_bytes
         self.started_s = world.clock.now()
         self.tag: Any = None

@@ -19,15 +19,15 @@ def told(exchange: Exchange) -> dict[bytes, bytes]:
 def test_a_request_without_a_trace_begins_one() -> None:
     world = ready_world()
     first, second = world.request(), world.request(traceparent="00-broken", tracestate="a=b")
-    assert first.options["line"].startswith(b"traceparent: 00-")
-    assert second.options["line"].startswith(b"traceparent: 00-")
-    assert first.options["line"] != second.options["line"]
+    assert first.options["trace"].startswith(b"00-")
+    assert second.options["trace"].startswith(b"00-")
+    assert first.options["trace"] != second.options["trace"]
     assert {b"traceparent", b"tracestate"} <= second.options["drop_headers"], "a state without its trace means nothing"
 
 
 def test_a_trace_goes_on_unchanged() -> None:
     exchange = ready_world().request(traceparent=TRACE, tracestate="a=b")
-    assert exchange.options["line"] == b""
+    assert exchange.options["trace"] == b""
     assert not {b"traceparent", b"tracestate"} & exchange.options["drop_headers"]
 
 
@@ -36,7 +36,7 @@ def test_a_request_that_goes_to_another_pod_keeps_its_headers() -> None:
     world.refusing.add(ip(1))
     exchange = world.request(traceparent=TRACE)
     assert exchange.went == [ip(1), ip(2)]
-    assert exchange.options["line"] == b""
+    assert exchange.options["trace"] == b""
 
 
 @pytest.mark.parametrize(
