@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from activator import answers
 from activator.admission.buffer import Room
-from activator.gateway import Gateway, Target
+from activator.gateway import Gateway, Site, Target
 from activator.lane import Lane
 from activator.revision import RevisionFacts
+from activator.tracing import new_traces
 from swell.wire import headers
 
 if TYPE_CHECKING:
@@ -64,13 +65,17 @@ class Activator:
         self.lanes: dict[Target, Lane] = {}
         self.health = health
         self.room: Room[Exchange] = Room(
-            line_max=settings.line_max, room_max=settings.room_max, bytes_max=settings.room_bytes_max
+            line_max=settings.line_max,
+            line_bytes_max=settings.line_bytes_max,
+            room_max=settings.room_max,
+            bytes_max=settings.room_bytes_max,
         )
         self.unrouted: dict[int, int] = {}
         self._settings = settings
         self._clock = clock
         self._reporter = reporter
         self._hosts = gateway.hosts
+        self._traces = new_traces(settings.trace_sampling_rate)
         self._share = (-1, 0)
         self._trusted = settings.trust_revision_headers
 
@@ -83,10 +88,12 @@ class Activator:
             return
         target = site.pick()
         if target is None:
-            self._answer(exchange, answers.no_traffic(site.claim.route, site.claim.tag))
+            self._answer(
+                exchange, answers.no_traffic(site.claim.route, site.claim.tag, answers.prefers_json(exchange.named))
+            )
             return
         lane = self.lanes.get(target) or self.lane(target)
-        lane.admit(exchange)
+        lane.admit(exchange, site.marks)
 
     def on_unsent(self, exchange: Exchange, error: str) -> None:
         backend: Backend = exchange.tag
@@ -104,7 +111,7 @@ class Activator:
         """The lane of a revision; made when first asked for, perhaps before its object is known."""
         lane = self.lanes.get(target)
         if lane is None:
-            lane = Lane(target, self._settings, self._clock, self.room, self.backends, self._reporter)
+            lane = Lane(target, self._settings, self._clock, self.room, self.backends, self._reporter, self._traces)
             lane.throttler.set_share(*self._share)
             self.lanes[target] = lane
             lane.pods_changed()
@@ -154,13 +161,13 @@ class Activator:
 
     def refuse(self, exchange: Exchange) -> None:
         """Nothing answers at this host; a probe of our own health is answered at any."""
-        named = {name.lower(): value for name, value in exchange.headers}
+        named = exchange.named
         answer = answers.probe(named, self.health.unready())
         self._answer(exchange, answer or answers.unknown_host(exchange.host))
 
     def _find(self, exchange: Exchange) -> None:
         """A host that is no Route's, or any at all for an activator behind another ingress."""
-        named = {name.lower(): value for name, value in exchange.headers}
+        named = exchange.named
         site = self.gateway.find(exchange.host)
         if site is None or self._trusted:
             answer = answers.probe(named, self.health.unready())
@@ -171,13 +178,17 @@ class Activator:
         if target is None and site is not None:
             target = site.pick()
             if target is None:
-                self._answer(exchange, answers.no_traffic(site.claim.route, site.claim.tag))
+                self._answer(
+                    exchange, answers.no_traffic(site.claim.route, site.claim.tag, answers.prefers_json(exchange.named))
+                )
                 return
-        self._admit_or_refuse(exchange, target, named)
+        self._admit_or_refuse(exchange, target, site, named)
 
-    def _admit_or_refuse(self, exchange: Exchange, target: Target | None, named: dict[bytes, bytes]) -> None:
+    def _admit_or_refuse(
+        self, exchange: Exchange, target: Target | None, site: Site | None, named: dict[bytes, bytes]
+    ) -> None:
         if target is not None and (not self._trusted or target in self.lanes):
-            self.lane(target).admit(exchange)
+            self.lane(target).admit(exchange, site.marks if site is not None else ())
         elif self._trusted:
             name = target.name if target else named.get(headers.SERVING_REVISION, b"").decode("latin-1")
             self._answer(exchange, answers.unknown_revision(name))

@@ -27,6 +27,8 @@ TIMEOUT: Final = Answer(504, b"activator request timeout", TEXT)
 LINE_FULL: Final = Answer(
     503, b"pending request queue full\n", (*PLAIN_ERROR, (b"retry-after", b"%d" % RETRY_AFTER_FULL_S))
 )
+# For paths that wake nobody while there is no pod: nothing is wrong, and there is nothing to see.
+ASLEEP: Final = Answer(204, b"", ((b"cache-control", b"no-store"),))
 SHUTTING_DOWN: Final = Answer(
     503, b"the front door is shutting down\n", (*PLAIN_ERROR, (b"retry-after", b"%d" % RETRY_AFTER_FULL_S))
 )
@@ -43,11 +45,12 @@ def unknown_revision(name: str) -> Answer:
     return Answer(404, text.encode(), PLAIN_ERROR)
 
 
-def no_traffic(route: Target, tag: str) -> Answer:
+def no_traffic(route: Target, tag: str, as_json: bool) -> Answer:
     """The Route exists, but nothing is assigned to it yet: no revision of it has been ready."""
     what = f"route {route}" + (f", tag {tag}" if tag else "")
     return _unavailable(
         RETRY_AFTER_FULL_S,
+        as_json,
         error="no revision is ready",
         route=str(route),
         cause=f"{what} has no traffic assigned: no revision was ready so far",
@@ -55,20 +58,57 @@ def no_traffic(route: Target, tag: str) -> Answer:
     )
 
 
-def failed_revision(revision: Target, cause: str) -> Answer:
+def failed_revision(revision: Target, cause: str, as_json: bool) -> Answer:
     """The revision has no pod and cannot start one: why, and where to look."""
     return _unavailable(
         RETRY_AFTER_FAILED_S,
+        as_json,
         error="the revision cannot start",
         revision=str(revision),
         cause=cause,
-        look_at=f"kubectl -n {revision.namespace} describe revision {revision.name}; "
-        f"kubectl -n {revision.namespace} get pods -l serving.knative.dev/revision={revision.name}",
+        look_at=_look_at(revision),
     )
 
 
-def _unavailable(retry_after_s: int, **body: str) -> Answer:
-    return Answer(503, json.dumps(body).encode() + b"\n", (*JSON, (b"retry-after", b"%d" % retry_after_s)))
+def waited_too_long(revision: Target, wait_s: float, as_json: bool) -> Answer:
+    """No pod had a slot within the time that a request may wait."""
+    return _unavailable(
+        RETRY_AFTER_FULL_S,
+        as_json,
+        error="no pod was free in time",
+        revision=str(revision),
+        cause=f"all pods were busy, or none was ready, for {wait_s:g} s",
+        look_at=_look_at(revision),
+    )
+
+
+def body_too_large(bytes_max: int) -> Answer:
+    """More than the revision, or the front door, takes."""
+    return Answer(413, f"request body larger than {bytes_max} bytes\n".encode(), PLAIN_ERROR)
+
+
+def prefers_json(named: Mapping[bytes, bytes]) -> bool:
+    """Whether the caller would rather read JSON than text: it names it, and no text before it."""
+    kinds = [kind.partition(b";")[0].strip() for kind in named.get(b"accept", b"").lower().split(b",")]
+    readable = (kind for kind in kinds if kind == b"application/json" or kind.startswith(b"text/"))
+    return next(readable, b"") == b"application/json"
+
+
+def _look_at(revision: Target) -> str:
+    return (
+        f"kubectl -n {revision.namespace} describe revision {revision.name}; "
+        f"kubectl -n {revision.namespace} get pods -l serving.knative.dev/revision={revision.name}"
+    )
+
+
+def _unavailable(retry_after_s: int, as_json: bool, **said: str) -> Answer:
+    """`said` is the error first, then what there is to know of it."""
+    retry_after = (b"retry-after", b"%d" % retry_after_s)
+    if as_json:
+        return Answer(503, json.dumps(said).encode() + b"\n", (*JSON, retry_after))
+    error, *facts = said.items()
+    lines = [error[1], *(f"{name.replace('_', ' ')}: {value}" for name, value in facts), ""]
+    return Answer(503, "\n".join(lines).encode(), (*PLAIN_ERROR, retry_after))
 
 
 def probe(headers: Mapping[bytes, bytes], unready: str) -> Answer | None:

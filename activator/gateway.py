@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from swell.wire.headers import SERVING_TAG
+
 Obj = dict[str, Any]
 
 # A target without any percent set (a tag of its own, or a Route whose percents are all zero).
@@ -46,10 +48,12 @@ class Site:
     percent: the order repeats, and within it a revision's turns are spread evenly.
     """
 
-    __slots__ = ("_last", "_next", "claim", "order")
+    __slots__ = ("_last", "_next", "claim", "marks", "order")
 
     def __init__(self, claim: Claim) -> None:
         self.claim = claim
+        # Headers that tell the pods of it, as the reference's ingress does (spec dataplane 1.2).
+        self.marks = ((SERVING_TAG, claim.tag.encode()),) if claim.tag else ()
         self.order: tuple[Target, ...] = tuple(spread(claim.weights))
         self._next = 0
         self._last = len(self.order) - 1

@@ -8,78 +8,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from activator import answers, page
 from activator.admission.throttler import Backend, Throttler
-from activator.answers import LINE_FULL, SHUTTING_DOWN, TIMEOUT, failed_revision
+from activator.asleep import Asleep
+from activator.counts import Counts
 from activator.deadlines import Deadlines
-from activator.proxy.exchange import BODY_AHEAD_BYTES_MAX
+from activator.footprint import size_of
+from activator.phases import Phases
 from activator.proxy.replies import Answer
+from activator.reading import Reading
 from activator.revision import RevisionFacts
-from swell.wire import headers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from activator.admission.buffer import Room
     from activator.backends import Backends
     from activator.gateway import Target
     from activator.proxy.exchange import Exchange
+    from activator.proxy.headers import Extra
     from activator.reporting.report import Reporter
     from activator.settings import Settings
     from swell.runtime.clock import Cancellable, Clock
 
-# What the front door adds, and what it takes off: only the front door may say these things, so what a
-# caller says of them is dropped (spec dataplane 1.2 and 6).
-SET_HEADERS: Final = ((headers.PROXY_REQUEST, headers.PROXY_REQUEST_ACTIVATOR),)
-DROP_HEADERS: Final = frozenset(
-    {
-        headers.PROXY_REQUEST,
-        headers.KUBELET_PROBE,
-        headers.NETWORK_PROBE,
-        headers.NETWORK_HASH,
-        headers.ORIGINAL_HOST,
-        headers.SERVING_NAMESPACE,
-        headers.SERVING_REVISION,
-    }
-)
 # A revision that a Route names but that our caches do not know. They may be a moment behind.
 NOT_FOUND: Final = "NotFound: no such revision"
-# Size of a waiting request beside the bytes of its head and body: the exchange and its connection.
-EXCHANGE_BYTES: Final = 4096
-# A head is held as it came and in its parts.
-HEAD_COPIES: Final = 3
 # Those whose patience ends within so short a time are answered together.
 GIVE_UP_STEP_S: Final = 0.01
-
-
-def size_of(exchange: Exchange) -> int:
-    """Bytes that a waiting request may hold: its head, and as much of a body as is read ahead."""
-    ahead = BODY_AHEAD_BYTES_MAX if exchange.has_body else 0
-    return EXCHANGE_BYTES + HEAD_COPIES * exchange.head_bytes + ahead
-
-
-class Counts:
-    """Plain numbers for metrics: answers by status, requests that had to wait, and second attempts."""
-
-    __slots__ = ("by_status", "gone", "retried", "turned_away", "waited")
-
-    def __init__(self) -> None:
-        self.by_status: dict[int, int] = {}
-        self.waited = 0
-        self.turned_away = 0
-        self.retried = 0
-        self.gone = 0
 
 
 class Lane:
     """The requests of one revision. `facts` is None while the Revision is not known to our caches."""
 
     __slots__ = (
+        "_asleep",
         "_backends",
+        "_behind_ingress",
+        "_body_bytes_default",
+        "_body_bytes_max",
         "_clock",
         "_known_backends",
         "_now",
         "_nowhere",
         "_patience_s",
         "_pumping",
+        "_special",
         "_timer",
+        "_traces",
+        "_wait_max_s",
         "_waiting",
         "counts",
         "deadlines",
@@ -97,6 +73,7 @@ class Lane:
         room: Room[Exchange],
         backends: Backends,
         reporter: Reporter,
+        traces: Iterator[bytes],
     ) -> None:
         facts = RevisionFacts()
         self.target = target
@@ -108,7 +85,12 @@ class Lane:
         self._backends = backends
         self._clock = clock
         self._now = clock.now
+        self._traces = traces
+        self._body_bytes_default = settings.body_bytes_max
+        self._behind_ingress = settings.trust_revision_headers
         self._patience_s = settings.failed_patience_s
+        self._wait_max_s = settings.wait_max_s
+        self._set_rules(facts)
         self._known_backends: list[Backend] = []
         self._waiting = False
         self._timer: Cancellable | None = None
@@ -117,16 +99,21 @@ class Lane:
         self._nowhere = Backend(("", 0))
         self._nowhere.lane = self
 
-    def admit(self, exchange: Exchange) -> None:
-        """A new request: to a pod if there is a slot, else into the line."""
+    def admit(self, exchange: Exchange, marks: Extra = ()) -> None:
+        """A new request: to a pod if there is a slot, else into the line. `marks` are its site's."""
+        if self._special and self._answer_at_once(exchange):
+            return
+        fields = exchange.fields
+        reading: Reading | None = fields.memo
+        if reading is None or reading.marks is not marks:
+            fields.memo = Reading(exchange.named, exchange.disbelieved, marks, behind_ingress=self._behind_ingress)
         self.report.arrive(exchange.started_s)
         self.deadlines.begin(exchange)
         backend = self.throttler.take()
         if backend is None:
             self._wait(exchange, front=False)
         else:
-            exchange.tag = backend
-            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS)
+            self._send(exchange, backend)
 
     def unsent(self, exchange: Exchange, backend: Backend) -> None:
         """Nothing of the request has reached the pod: another one, or the head of the line."""
@@ -139,13 +126,13 @@ class Lane:
 
     def done(self, exchange: Exchange, backend: Backend) -> None:
         """The exchange is over, in whatever way."""
-        self.report.leave(self._now())
+        now_s = self._now()
+        self.report.leave(now_s)
         self.deadlines.end(exchange)
-        counts = self.counts
         if exchange.gone:
-            counts.gone += 1
+            self.counts.gone += 1
         else:
-            counts.by_status[exchange.status] = counts.by_status.get(exchange.status, 0) + 1
+            self.counts.answered(exchange.status, now_s - exchange.started_s)
         if backend is self._nowhere:
             self._leave_line(exchange)
         else:
@@ -161,8 +148,8 @@ class Lane:
         """Start those in the line for whom there is a slot."""
         while (started := self.throttler.next()) is not None:
             exchange, backend = started
-            exchange.tag = backend
-            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS)
+            exchange.head_fields = Phases(exchange.started_s, backend.usable_s, self._now(), self._now).fields
+            self._send(exchange, backend)
         self._line_changed()
 
     def revision_changed(self, facts: RevisionFacts) -> None:
@@ -172,6 +159,8 @@ class Lane:
             self.throttler.set_limit(facts.container_concurrency)
         if before is None or before.timeout_s != facts.timeout_s:
             self.deadlines.set_limits(facts.head_timeout_s, facts.timeout_s)
+        if before is None or before.rules != facts.rules:
+            self._set_rules(facts)
         self.pump()
         self.judge()
 
@@ -184,21 +173,23 @@ class Lane:
         """Its pods are others now, or fare differently."""
         usable = self._backends.usable(self.target)
         if usable is not self._known_backends:
-            self._known_backends = usable
+            before, self._known_backends = set(self._known_backends), usable
             for backend in usable:
                 backend.lane = self
+                if backend not in before:
+                    backend.usable_s = self._now()
             self.throttler.set_backends(usable)
             self.pump()
         self.judge()
 
     def judge(self) -> None:
-        """See to it that nobody waits for a revision that cannot start, longer than patience asks."""
+        """See to it that nobody waits longer than he may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         longest = self.throttler.line.first()
-        if longest is not None and self.cause():
-            due_s = longest.started_s + self._patience_s - self._clock.now()
+        if longest is not None and (limit_s := self._limit_s(self.cause())):
+            due_s = longest.started_s + limit_s - self._clock.now()
             self._timer = self._clock.call_later(max(GIVE_UP_STEP_S, due_s), self._give_up)
 
     def cause(self) -> str:
@@ -210,14 +201,16 @@ class Lane:
         pods = [pod.facts for pod in self._backends.pods(self.target) if not pod.facts.leaving]
         if pods:
             troubles = [pod.trouble for pod in pods]
-            return troubles[0] if all(troubles) else ""
+            if not all(troubles):
+                return self.facts.failed if self.facts.overdue else ""
+            return troubles[0]
         return self.facts.failed
 
     def shut(self) -> None:
         """Answer all who still wait: nothing will serve them any more."""
         for exchange in self.deadlines.items():
             if exchange.tag is self._nowhere:
-                self._dismiss(exchange, SHUTTING_DOWN)
+                self._dismiss(exchange, answers.SHUTTING_DOWN)
 
     def close(self) -> None:
         """Stop all timers."""
@@ -230,12 +223,50 @@ class Lane:
     def turn_away(self, exchange: Exchange) -> None:
         """The room is full, and this one has to leave the line it was taken from."""
         self.counts.turned_away += 1
-        self._dismiss(exchange, LINE_FULL)
+        self._dismiss(exchange, answers.LINE_FULL)
+
+    def _set_rules(self, facts: RevisionFacts) -> None:
+        self._asleep = Asleep(facts.rules)
+        self._body_bytes_max = facts.rules.body_bytes_max or self._body_bytes_default
+        self._special = bool(self._body_bytes_max or facts.rules.cold_start_page or facts.rules.no_wake_paths)
+
+    def _answer_at_once(self, exchange: Exchange) -> bool:
+        """Answer what is not to go on to a pod, or not to wait for one; false if this is no such request."""
+        if self._body_bytes_max and exchange.limit_body(self._body_bytes_max):
+            self._reply(exchange, answers.body_too_large(self._body_bytes_max))
+        elif self.throttler.backends:
+            return False
+        elif self._asleep.lets_sleep(exchange.target):
+            cause, as_json = self.cause(), answers.prefers_json(exchange.named)
+            self._reply(exchange, answers.failed_revision(self.target, cause, as_json) if cause else answers.ASLEEP)
+        elif self._asleep.shows_page(exchange.method, exchange.named):
+            # It does not wait, but it is a request all the same, and wakes the revision.
+            self.report.arrive(exchange.started_s)
+            self.report.leave(self._now())
+            self._reply(exchange, page.starting(exchange.host, self.cause()))
+        else:
+            return False
+        return True
+
+    def _reply(self, exchange: Exchange, answer: Answer) -> None:
+        self.counts.answered(answer.status, self._now() - exchange.started_s)
+        exchange.reply(answer.status, answer.body, answer.headers)
+
+    def _send(self, exchange: Exchange, backend: Backend) -> None:
+        exchange.tag = backend
+        reading: Reading = exchange.fields.memo
+        exchange.forward(
+            backend.address,
+            set_headers=reading.set_headers,
+            drop_headers=reading.drop_headers,
+            trace=b"" if reading.traced else next(self._traces),
+        )
 
     def _wait(self, exchange: Exchange, *, front: bool) -> None:
         exchange.tag = self._nowhere
         self.counts.waited += 1
-        for other in self.throttler.line.join(exchange, size_of(exchange), front=front):
+        low = exchange.fields.memo.low
+        for other in self.throttler.line.join(exchange, size_of(exchange), front=front, low=low):
             other.tag.lane.turn_away(other)
         self._line_changed()
 
@@ -259,12 +290,22 @@ class Lane:
             self._backends.wait(self.target, waiting)
             self.judge()
 
+    def _limit_s(self, cause: str) -> float:
+        """How long a request may wait, in vain or not; 0: as long as its deadlines let it."""
+        return self._patience_s if cause else self._wait_max_s
+
     def _give_up(self) -> None:
         self._timer = None
-        since_s = self._clock.now() - self._patience_s
         cause = self.cause()
-        while cause and (longest := self.throttler.line.first()) and longest.started_s <= since_s:
-            self._dismiss(longest, failed_revision(self.target, cause))
+        limit_s = self._limit_s(cause)
+        since_s = self._clock.now() - limit_s
+        while limit_s and (longest := self.throttler.line.first()) and longest.started_s <= since_s:
+            as_json = answers.prefers_json(longest.named)
+            if cause:
+                answer = answers.failed_revision(self.target, cause, as_json)
+            else:
+                answer = answers.waited_too_long(self.target, limit_s, as_json)
+            self._dismiss(longest, answer)
         self.judge()
 
     def _dismiss(self, exchange: Exchange, answer: Answer) -> None:
@@ -278,4 +319,4 @@ class Lane:
             if over:
                 exchange.abort()
         elif over or not exchange.informed:  # an interim response meets the time to the head (spec dataplane C36)
-            self._dismiss(exchange, TIMEOUT)
+            self._dismiss(exchange, answers.TIMEOUT)

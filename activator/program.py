@@ -28,6 +28,7 @@ from swell.wire.loads import PodLoads, decode_question, encode_loads
 
 if TYPE_CHECKING:
     from activator.admission.throttler import Address
+    from activator.proxy.exchange import Dispatcher
     from swell.kube.client import KubeClient, Obj
     from swell.runtime.clock import Cancellable, Clock
 
@@ -94,9 +95,9 @@ class FrontDoor:
         self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
         shared = settings.trust_revision_headers or not settings.local_port
         outside = self.activator if shared else Outside(self.activator)
-        self._servers = {"gateway": ProxyServer(outside, trust=settings.trust)}
+        self._servers = {"gateway": _server(outside, settings)}
         if settings.local_port:
-            self._servers["local"] = ProxyServer(self.activator, trust=settings.trust)
+            self._servers["local"] = _server(self.activator, settings)
         self.admin = Admin(
             unready=self.health.unready,
             announced=self.backends.announced,
@@ -221,6 +222,18 @@ class FrontDoor:
         found = place(self._peers.items(), self.settings.pod_name)
         if found is not None:
             self.activator.set_share(*found)
+
+
+def _server(dispatcher: Dispatcher, settings: Settings) -> ProxyServer:
+    return ProxyServer(
+        dispatcher,
+        trust=settings.trust,
+        head_bytes_max=settings.head_bytes_max,
+        headers_max=settings.headers_max,
+        target_bytes_max=settings.target_bytes_max,
+        head_timeout_s=settings.head_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+    )
 
 
 def _target(obj: Obj) -> Target:

@@ -6,13 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from swell.api.front_door import NO_RULES, FrontDoorRules, read_rules
+
 # What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
 TIMEOUT_DEFAULT_S: Final = 300.0
+DEADLINE_EXCEEDED: Final = "ProgressDeadlineExceeded"
 
 
 @dataclass(frozen=True, slots=True)
 class RevisionFacts:
     """Limits in requests per pod and seconds; `failed` is the cause when the Revision has failed, or "".
+    `overdue`: it has failed because its pods run, but were not ready within the progress deadline.
 
     `head_timeout_s` is the time an answer may take to begin: the smallest of the total, the response-start
     and the idle timeout (waiting is idle: spec dataplane 2.8, 3.5).
@@ -25,11 +29,14 @@ class RevisionFacts:
     head_timeout_s: float = TIMEOUT_DEFAULT_S
     kubernetes_decides: bool = False
     failed: str = ""
+    overdue: bool = False
+    rules: FrontDoorRules = NO_RULES
 
 
 def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
     """The facts of a Revision object. Missing fields have their defaults; zero timeouts mean absent."""
     spec = revision.get("spec") or {}
+    failed = _failure(revision)
     timeout_s = float(spec.get("timeoutSeconds") or TIMEOUT_DEFAULT_S)
     others = (spec.get("responseStartTimeoutSeconds"), spec.get("idleTimeoutSeconds"))
     return RevisionFacts(
@@ -37,7 +44,9 @@ def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
         timeout_s=timeout_s,
         head_timeout_s=min(timeout_s, *(float(other or timeout_s) for other in others)),
         kubernetes_decides=any(_has_kubelet_probe(container) for container in spec.get("containers") or []),
-        failed=_failure(revision),
+        failed=failed,
+        overdue=failed.startswith(DEADLINE_EXCEEDED),
+        rules=read_rules((revision.get("metadata") or {}).get("annotations") or {}),
     )
 
 

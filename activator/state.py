@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final
 
+from activator.counts import BOUNDS_S
 from swell.runtime.vitals import prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from prometheus_client.core import Metric
+    from prometheus_client.core import HistogramMetricFamily, Metric
 
     from activator.activator import Activator
+    from activator.counts import Durations
     from activator.lane import Lane
     from activator.pods import Pod
     from activator.reporting.stream import Stream
@@ -50,7 +53,7 @@ def _lane(activator: Activator, lane: Lane) -> dict[str, Any]:
         "in_flight": len(lane.deadlines) - waiting,
         "waiting": waiting,
         "cause": lane.cause(),
-        "answers": {str(status): count for status, count in sorted(lane.counts.by_status.items())},
+        "answers": {str(status): count for status, count in lane.counts.by_status().items()},
         "pods": [_pod(pod) for pod in activator.backends.pods(lane.target)],
     }
 
@@ -86,10 +89,15 @@ class _Collector:
         yield from self._own()
 
     def _per_revision(self) -> Iterable[Metric]:
-        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+        from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         answers = CounterMetricFamily(
             "swell_activator_requests", "Requests by revision and status.", labels=(*LABELS, "code")
+        )
+        durations = HistogramMetricFamily(
+            "http_server_request_duration_seconds",
+            "From a request's head to the end of its answer, waiting included.",
+            labels=(*LABELS, "http_response_status_code"),
         )
         gone = _counter("swell_activator_requests_abandoned", "Requests whose caller left first.")
         waited = _counter("swell_activator_requests_buffered", "Requests that had to wait for a slot.")
@@ -102,8 +110,9 @@ class _Collector:
         active = GaugeMetricFamily("kn_revision_request_active", "Requests at pods.", labels=LABELS)
         for lane in _lanes(self._activator):
             labels, counts, waiting = tuple(lane.target), lane.counts, len(lane.throttler.line)
-            for status, count in sorted(counts.by_status.items()):
+            for status, count in counts.by_status().items():
                 answers.add_metric((*labels, str(status)), count)
+                _add_durations(durations, (*labels, str(status)), counts.durations[status])
             for counter, value in (
                 (gone, counts.gone),
                 (waited, counts.waited),
@@ -114,7 +123,7 @@ class _Collector:
             concurrency.add_metric(labels, lane.report.concurrency)
             queued.add_metric(labels, waiting)
             active.add_metric(labels, len(lane.deadlines) - waiting)
-        return (answers, gone, waited, full, again, concurrency, queued, active)
+        return (answers, durations, gone, waited, full, again, concurrency, queued, active)
 
     def _own(self) -> Iterable[Metric]:
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -137,6 +146,11 @@ class _Collector:
         probes = CounterMetricFamily("swell_activator_probes", "Probes of pods.")
         probes.add_metric((), self._activator.backends.probes)
         return (own, reachable, errors, lost, probes)
+
+
+def _add_durations(metric: HistogramMetricFamily, labels: tuple[str, ...], durations: Durations) -> None:
+    bounds = [*map(str, BOUNDS_S), "+Inf"]
+    metric.add_metric(labels, list(zip(bounds, accumulate(durations.buckets), strict=True)), durations.sum_s)
 
 
 def _counter(name: str, text: str) -> Any:

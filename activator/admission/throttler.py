@@ -20,10 +20,10 @@ W = TypeVar("W", bound=Hashable)
 class Backend:
     """An address we may send to, and how many requests of ours are in flight there.
 
-    `limit` is the container concurrency, 0 for none. `pod` and `lane` are free for the caller.
+    `limit` is the container concurrency, 0 for none. `pod`, `lane` and `usable_s` are free for the caller.
     """
 
-    __slots__ = ("address", "lane", "limit", "name", "pod", "running")
+    __slots__ = ("address", "lane", "limit", "name", "pod", "running", "usable_s")
 
     def __init__(self, address: Address, name: str = "", pod: object = None) -> None:
         self.address = address
@@ -32,6 +32,7 @@ class Backend:
         self.lane: Any = None
         self.limit = 0
         self.running = 0
+        self.usable_s = 0.0
 
     def sort_key(self) -> str:
         """Pods are taken in the byte order of `ip:port`, which every activator agrees on."""

@@ -31,7 +31,10 @@ NOBODY: Final = Origin(b"", NO_NAMES)
 
 
 class Downstream(asyncio.Protocol):
-    """`full`: the caller does not take what it was sent. `body` is what is still to come of the request's."""
+    """`full`: the caller does not take what it was sent. `body` is what is still to come of the request's.
+
+    `active_s`: when the last request began, or something else was last seen to be going on.
+    """
 
     __slots__ = (
         "_awaited",
@@ -41,6 +44,7 @@ class Downstream(asyncio.Protocol):
         "_known",
         "_linger",
         "_taking",
+        "active_s",
         "body",
         "dispatcher",
         "exchange",
@@ -73,6 +77,7 @@ class Downstream(asyncio.Protocol):
         self._taking = False
         self._closes = False
         self._drain_left = 0
+        self.active_s = time.monotonic()
 
     # Called by the event loop.
 
@@ -137,6 +142,13 @@ class Downstream(asyncio.Protocol):
         if self.exchange is None and self._inbox.partial is None:
             self.transport.close()
 
+    def close_if_idle(self, now_s: float, idle_s: float) -> None:
+        """Close if nothing has gone on for `idle_s`; called now and then."""
+        if self.exchange is not None:
+            self.active_s = now_s
+        elif now_s - self.active_s >= idle_s:
+            self.transport.close()
+
     def abort(self) -> None:
         """Close now, whatever is in progress."""
         if self.exchange is not None:
@@ -166,7 +178,7 @@ class Downstream(asyncio.Protocol):
         A body that does not say where it ends ends with the connection.
         """
         fields = exchange.fields
-        keep = fields.keep_alive and self_delimiting and not self.server.retiring
+        keep = fields.keep_alive and self_delimiting and not self._closes and not self.server.retiring
         if keep and self.body is not None:
             keep = _is_drainable(self.body, exchange)
         if not keep:
@@ -231,25 +243,32 @@ class Downstream(asyncio.Protocol):
             self._awaited = False
             self.server.has_head(self)
         known = self._known
-        early = b""
+        early, body = b"", None
         try:
             request = known if known is not None and head == known.head else self._read(head, known)
             if request.fields.has_body:
-                self.body = request_body(request.fields.named, request.fields.version)
+                self.body = body = request_body(request.fields.named, request.fields.version)
                 early = self._next_of_body()
         except RemoteProtocolError as error:
             self._refuse(error)
             return
-        self.exchange = exchange = Exchange(self, request, time.monotonic())
+        self.active_s = time.monotonic()
+        self.exchange = exchange = Exchange(self, request, self.active_s, body)
         if early:
             exchange.body_received(early)
         self.dispatcher.on_request(exchange)
 
     def _read(self, head: bytes, known: Request | None) -> Request:
         size = len(head)
-        if size > self.server.head_bytes_max:
-            raise too_large()
-        request = read_request(head, None if known is None else known.fields)
+        server = self.server
+        if size > server.head_bytes_max:
+            raise too_large(head)
+        # Before they are read: a megabyte of one-letter lines takes a while.
+        if head.count(b"\n") - 2 > server.headers_max:
+            raise RemoteProtocolError(f"more than {server.headers_max} header lines", 431)
+        request = read_request(head, known)
+        if len(request.target) > server.target_bytes_max:
+            raise RemoteProtocolError(f"request target longer than {server.target_bytes_max} bytes", 414)
         self._known = request if size <= HEAD_KEPT_BYTES_MAX else None
         return request
 
@@ -268,6 +287,8 @@ class Downstream(asyncio.Protocol):
     # Bodies.
 
     def _body_received(self, data: bytes) -> None:
+        if self._linger is not None:
+            return  # nobody listens any more
         self._inbox.data = data
         try:
             data = self._next_of_body()
@@ -293,7 +314,6 @@ class Downstream(asyncio.Protocol):
         """The body of the request in progress is malformed: so far as nothing was answered, say so."""
         exchange = self.exchange
         self._closes = True
-        self.body = None
         self._inbox.data = b""
         if exchange is None:
             self.transport.close()

@@ -30,9 +30,12 @@ from activator.proxy.states import (
 from activator.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
-    from activator.proxy.headers import Fields, Named
+    from activator.proxy.framing import Chunked, Length
+    from activator.proxy.headers import Extra, Fields, Named
     from activator.proxy.heads import Request, RequestFields
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
@@ -44,6 +47,7 @@ Address = tuple[str, int]
 # requests and resets them must not be asked for ever.
 RESETS_MAX: Final = 2
 BODY_AHEAD_BYTES_MAX: Final = 64 * 1024
+TRACEPARENT: Final = b"traceparent"
 RESENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
 RESENT_HEADERS: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
@@ -68,21 +72,25 @@ class Exchange:
     """One request and its answer.
 
     `host` is in lower case and without port, "" if absent; `headers` are as received, `named` has the last
-    value of each by lower-case name; `fields` is where both come from, and has a `memo` for the dispatcher.
+    value of each by lower-case name; `fields` is where both come from, but for a `traceparent` that ends the head, and
+    has a `memo` for the dispatcher.
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
     response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included. `gone`: the
-    caller left first. `started_s` is monotonic. `tag` is the dispatcher's.
+    caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is one, is asked for
+    headers when the final head of the app is passed on.
     """
 
     __slots__ = (
         "_address",
         "_ahead",
+        "_body",
         "_dial",
         "_head",
         "_resets",
         "downstream",
         "fields",
         "gone",
+        "head_fields",
         "host",
         "informed",
         "request",
@@ -99,7 +107,9 @@ class Exchange:
     _address: Address
     _head: bytes
 
-    def __init__(self, downstream: Downstream, request: Request, started_s: float) -> None:
+    def __init__(
+        self, downstream: Downstream, request: Request, started_s: float, body: Length | Chunked | None = None
+    ) -> None:
         self.request = request
         self.fields: RequestFields = request.fields
         self.host = request.host
@@ -112,12 +122,14 @@ class Exchange:
         self.informed = False
         self.sent_bytes = 0
         self.tag: Any = None
+        self.head_fields: Callable[[], Extra] | None = None
         # Both sides; what waits until there is another side.
         self.downstream = downstream
         self.upstream: Upstream | None = None
         self.tunnel: Tunnel | None = None
         self._dial: Dial | None = None
         self._ahead: bytearray | None = None
+        self._body = body
 
     def __repr__(self) -> str:
         return f"<Exchange {self.method.decode()} {self.host} {self.state.name} {self.status}>"
@@ -132,11 +144,13 @@ class Exchange:
 
     @property
     def headers(self) -> Fields:
-        return self.fields.headers
+        trace = self.request.trace
+        return [*self.fields.headers, (TRACEPARENT, trace)] if trace else self.fields.headers
 
     @property
     def named(self) -> Named:
-        return self.fields.named
+        trace = self.request.trace
+        return {**self.fields.named, TRACEPARENT: trace} if trace else self.fields.named
 
     @property
     def head_bytes(self) -> int:
@@ -145,6 +159,11 @@ class Exchange:
     @property
     def has_body(self) -> bool:
         return self.fields.has_body
+
+    @property
+    def disbelieved(self) -> frozenset[bytes]:
+        """Headers of the caller that are not passed on, in lower case."""
+        return self.downstream.origin.dropped
 
     @property
     def upgrade(self) -> bool:
@@ -158,19 +177,27 @@ class Exchange:
 
     # For the dispatcher.
 
+    def limit_body(self, bytes_max: int) -> bool:
+        """Whether the request's body is larger than this already; if it gets so later, it is answered with 413."""
+        return self._body is not None and self._body.limit(bytes_max)
+
     def forward(
         self,
         address: Address,
         *,
         set_headers: tuple[tuple[bytes, bytes], ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
+        trace: bytes = b"",
     ) -> None:
-        """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name."""
+        """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name.
+
+        `trace` is a `traceparent` for a request without one.
+        """
         if self.state is not HELD:
             self.step(FORWARD)  # which is not possible
         downstream = self.downstream
         self._address = address
-        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers)
+        self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, trace)
         upstream = downstream.upstreams.take(address)
         if upstream is None:
             self.step(FORWARD)
@@ -266,7 +293,8 @@ class Exchange:
     def takes_whole(self) -> bool:
         """Whether a response that is all here goes to the caller as it is, and nothing else is in progress."""
         caller = self.downstream
-        return self.request.lasting and caller.body is None and self.state is SENT and not caller.server.retiring
+        plain = self.request.lasting and self.head_fields is None and not caller.server.retiring
+        return plain and caller.body is None and self.state is SENT
 
     def ended_whole(self) -> None:
         """As `ended`, for a response that was passed on in one go: HEAD and END in one step (bench.proxy)."""

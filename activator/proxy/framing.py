@@ -16,6 +16,7 @@ CHUNK_LINE_BYTES_MAX: Final = 4096
 TRAILER_BYTES_MAX: Final = 64 * 1024
 
 GOES_ON: Final = -1
+NO_LIMIT: Final = 1 << 62
 
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n\0]*)?")
 _TRAILER_LINE: Final = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[^\r\n\0]*")
@@ -38,10 +39,14 @@ class Body(Protocol):
 class Length:
     """A body of a known length. `left` is what has not been fed."""
 
-    __slots__ = ("left",)
+    __slots__ = ("left", "size")
 
     def __init__(self, length: int) -> None:
-        self.left = length
+        self.left = self.size = length
+
+    def limit(self, bytes_max: int) -> bool:
+        """Whether the body is larger than this."""
+        return self.size > bytes_max
 
     def feed(self, data: bytes, start: int = 0, spans: Spans | None = None) -> int:
         size = len(data) - start
@@ -71,14 +76,22 @@ class UntilClose:
 class Chunked:
     """A body in chunks, with its trailers."""
 
-    __slots__ = ("_left", "_line", "_trailer_bytes")
+    __slots__ = ("_bytes_max", "_left", "_line", "_size", "_trailer_bytes")
 
     def __init__(self) -> None:
+        # Of the chunks that have begun, and what may come.
+        self._size = 0
+        self._bytes_max = NO_LIMIT
         # Data and its CRLF still to come of the current chunk; -1 once the trailers have begun.
         self._left = 0
         # The beginning of a line whose end has not come yet.
         self._line = b""
         self._trailer_bytes = 0
+
+    def limit(self, bytes_max: int) -> bool:
+        """Whether the body is larger than this already; `feed` raises, with status 413, if it gets so."""
+        self._bytes_max = bytes_max
+        return self._size > bytes_max
 
     def feed(self, data: bytes, start: int = 0, spans: Spans | None = None) -> int:
         at, size = start, len(data)
@@ -121,6 +134,9 @@ class Chunked:
             raise RemoteProtocolError("malformed chunked encoding: invalid chunk size")
         length = int(found[1], 16)
         self._left = length + 2 if length else -1
+        self._size += length
+        if self._size > self._bytes_max:
+            raise RemoteProtocolError(f"request body larger than {self._bytes_max} bytes", 413)
         return False
 
     def _ends_trailers(self, text: bytes) -> bool:

@@ -44,7 +44,7 @@ class Inbox:
                 self._is_whole(self.partial)
             return None
         if end > self.head_bytes_max:
-            raise too_large()
+            raise too_large(data)
         self.data = data[end:]
         return data[:end]
 
@@ -63,7 +63,7 @@ class Inbox:
         self._searched = max(0, len(partial) - 3)
         if not found and len(partial) > self.head_bytes_max:
             self.partial = None
-            raise too_large()
+            raise too_large(partial)
         return found
 
 
@@ -72,5 +72,8 @@ def is_one_head(data: bytes) -> bool:
     return 0 < data.find(HEAD_END) == len(data) - 4 and data[0] > 0x0D
 
 
-def too_large() -> RemoteProtocolError:
+def too_large(head: bytes | bytearray) -> RemoteProtocolError:
+    """For a head beyond all limits, of which so much has come."""
+    if b"\r\n" not in head:
+        return RemoteProtocolError("request target too long", 414)
     return RemoteProtocolError("request header too large", 431)

@@ -12,7 +12,7 @@ from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
 from activator.proxy.states import TUNNEL
 from activator.proxy.upstream import Upstream
-from activator.proxy.upstreams import Upstreams
+from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Upstreams
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Dispatcher
@@ -28,7 +28,8 @@ BACKLOG: Final = 4096
 class ProxyServer:
     """A reverse proxy for HTTP/1.1: every request goes to `dispatcher`, in the order of its connection.
 
-    `trust`: what is believed about callers; None believes everybody and knows no PROXY protocol.
+    `trust`: what is believed about callers; None believes everybody and knows no PROXY protocol. `idle_timeout_s`: how
+    long a caller's connection may be open without a request, and a tenth more; 0: for ever, as in the reference.
     """
 
     def __init__(
@@ -37,7 +38,10 @@ class ProxyServer:
         *,
         trust: Trust | None = None,
         head_bytes_max: int = HEAD_BYTES_MAX,
+        headers_max: int = HEAD_BYTES_MAX,
+        target_bytes_max: int = HEAD_BYTES_MAX,
         head_timeout_s: float = HEAD_TIMEOUT_S,
+        idle_timeout_s: float = 0.0,
         idle_per_address_max: int = IDLE_PER_ADDRESS_MAX,
         idle_max: int = IDLE_MAX,
         idle_s: float = IDLE_S,
@@ -45,11 +49,15 @@ class ProxyServer:
         self.dispatcher = dispatcher
         self.trust = trust
         self.head_bytes_max = head_bytes_max
+        self.headers_max = headers_max
+        self.target_bytes_max = target_bytes_max
         self.retiring = False
         self.draining = False
         pool: Pool[Upstream] = Pool(idle_per_address_max=idle_per_address_max, idle_max=idle_max, idle_s=idle_s)
         self.upstreams = Upstreams(pool)
         self._head_timeout_s = head_timeout_s
+        self._idle_timeout_s = idle_timeout_s
+        self._idle_sweep: asyncio.TimerHandle | None = None
         self._listener: asyncio.Server | None = None
         self._port = 0
         self._connections: set[Downstream] = set()
@@ -129,11 +137,16 @@ class ProxyServer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._idle_sweep is not None:
+            self._idle_sweep.cancel()
+            self._idle_sweep = None
 
     # For the connections.
 
     def joined(self, connection: Downstream) -> None:
         self._connections.add(connection)
+        if self._idle_timeout_s and self._idle_sweep is None:
+            self._arm_idle_sweep()
 
     def left(self, connection: Downstream) -> None:
         self._connections.discard(connection)
@@ -149,6 +162,18 @@ class ProxyServer:
 
     def has_head(self, connection: Downstream) -> None:
         self._awaited.pop(connection, None)
+
+    def _arm_idle_sweep(self) -> None:
+        delay_s = self._idle_timeout_s / SWEEPS_PER_IDLE_TIME
+        self._idle_sweep = asyncio.get_running_loop().call_later(delay_s, self._sweep_idle)
+
+    def _sweep_idle(self) -> None:
+        self._idle_sweep = None
+        now_s = time.monotonic()
+        for connection in list(self._connections):
+            connection.close_if_idle(now_s, self._idle_timeout_s)
+        if self._connections:
+            self._arm_idle_sweep()
 
     def _arm(self) -> None:
         first_s = next(iter(self._awaited.values()))

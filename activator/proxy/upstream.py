@@ -188,6 +188,8 @@ class Upstream(asyncio.Protocol):
         exchange.status = response.status
         coding = SAME if body is None else self._choose_coding(exchange, body)
         added = exchange.downstream.connection_line(exchange, self_delimiting=coding != PLAIN)
+        if exchange.head_fields is not None:
+            added += b"".join(b"%b: %b\r\n" % pair for pair in exchange.head_fields())
         if coding == CHUNKED:
             added += b"Transfer-Encoding: chunked\r\n"
         out = response_head(response, added, coding == SAME and type(body) is Chunked)

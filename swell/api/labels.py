@@ -47,6 +47,11 @@ VISIBILITY_CLUSTER_LOCAL: Final = "cluster-local"
 # features.knative.dev
 HTTP_FULL_DUPLEX: Final = "features.knative.dev/http-full-duplex"
 
+# swell.dev: annotations of a revision that the front door acts on
+COLD_START_PAGE: Final = "swell.dev/cold-start-page"
+NO_WAKE_PATHS: Final = "swell.dev/no-wake-paths"
+BODY_BYTES_MAX: Final = "swell.dev/body-bytes-max"
+
 # autoscaling.knative.dev: annotations. Those with a second spelling list it after the first.
 AUTOSCALER_CLASS: Final = "autoscaling.knative.dev/class"
 METRIC: Final = "autoscaling.knative.dev/metric"

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from swell.api import fields, labels
 from swell.api.field_errors import FieldError, disallowed, invalid_value, missing
+from swell.api.front_door import front_door_faults
 from swell.api.kinds import CONFIGURATION, POD_AUTOSCALER, REVISION, ROUTE, SERVICE, Kind
 from swell.api.meta import Obj
 from swell.api.names import dns1123_label_faults
 from swell.api.settings import ApiSettings
 from swell.api.validation_metadata import (
-    no_autoscaling_faults,
+    misplaced_annotation_faults,
     object_name_faults,
     owner_label_faults,
     rollout_faults,
@@ -68,7 +69,7 @@ def _service(request: Request) -> list[FieldError]:
     if not request.subresource:
         # On /status neither can change; a ConfigMap may have, and must not stop the controllers.
         errors += object_name_faults(request.metadata)
-        errors += no_autoscaling_faults(request.metadata)
+        errors += misplaced_annotation_faults(request.metadata)
         errors += rollout_faults(request.metadata)
         errors += template_faults(request.spec, request.metadata, request.settings, creating=request.old is None)
         errors += traffic_faults(request.spec, within_service=True)
@@ -82,7 +83,7 @@ def _configuration(request: Request) -> list[FieldError]:
     errors: list[FieldError] = []
     if not request.subresource:
         errors += object_name_faults(request.metadata)
-        errors += no_autoscaling_faults(request.metadata)
+        errors += misplaced_annotation_faults(request.metadata)
         errors += owner_label_faults(request.metadata, labels.SERVICE, "Service")
         errors += template_faults(request.spec, request.metadata, request.settings, creating=request.old is None)
     if request.old is not None:
@@ -94,7 +95,7 @@ def _configuration(request: Request) -> list[FieldError]:
 
 def _route(request: Request) -> list[FieldError]:
     errors = object_name_faults(request.metadata)
-    errors += no_autoscaling_faults(request.metadata)
+    errors += misplaced_annotation_faults(request.metadata)
     errors += owner_label_faults(request.metadata, labels.SERVICE, "Service")
     errors += rollout_faults(request.metadata)
     errors += traffic_faults(request.spec, within_service=False)
@@ -109,6 +110,8 @@ def _revision(request: Request) -> list[FieldError]:
         return [FieldError("Immutable fields changed (-old +new)", ("spec",), difference)]
     errors = object_name_faults(request.metadata)
     errors += scaling_faults(request.metadata, request.settings, "metadata.annotations")
+    annotations = fields.strings(request.metadata, "annotations", "metadata")
+    errors += front_door_faults(annotations, "metadata.annotations")
     errors += owner_label_faults(request.metadata, labels.CONFIGURATION, "Configuration")
     if request.old is None:
         errors += revision_spec_faults(request.spec, request.settings, "spec")

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from swell.api import fields, labels
 from swell.api.field_errors import FieldError, invalid_key, invalid_value, missing
+from swell.api.front_door import misplaced_faults
 from swell.api.names import dns1035_faults, dns1035_prefix_faults
 from swell.api.numbers import duration_ns
 from swell.api.values import same
@@ -32,15 +33,16 @@ def listed(faults: list[str]) -> str:
     return f"[{' '.join(faults)}]"
 
 
-def no_autoscaling_faults(metadata: Mapping[str, Any]) -> list[FieldError]:
-    """Autoscaling annotations outside the template, where they would do nothing."""
+def misplaced_annotation_faults(metadata: Mapping[str, Any]) -> list[FieldError]:
+    """Annotations of a revision outside the template, where they would do nothing."""
     hint = 'autoscaling annotations must be put under "spec.template.metadata.annotations" to work'
     annotations = fields.strings(metadata, "annotations", "metadata")
-    return [
+    autoscaling = [
         invalid_key(key, "metadata.annotations", hint)
         for key in annotations
         if key.startswith(labels.AUTOSCALING_GROUP)
     ]
+    return autoscaling + misplaced_faults(annotations, "metadata.annotations")
 
 
 def rollout_faults(metadata: Mapping[str, Any]) -> list[FieldError]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from swell.api import fields, labels
 from swell.api.annotation_rules import validate_annotations
 from swell.api.field_errors import FieldError, disallowed, invalid_key, invalid_value, join, out_of_bounds
+from swell.api.front_door import front_door_faults
 from swell.api.meta import Obj
 from swell.api.names import dns1035_faults, dns1035_prefix_faults
 from swell.api.numbers import float64, is_quantity, show_float
@@ -45,6 +46,7 @@ def template_faults(spec: Obj, parent: Mapping[str, Any], settings: ApiSettings,
     errors += _name_faults(metadata, parent, creating)
     annotations = fields.strings(metadata, "annotations", "spec.template.metadata")
     errors += _sidecar_faults(annotations, path)
+    errors += front_door_faults(annotations, path)
     errors += duration_faults(annotations, _PROGRESS_KEYS, "progress-deadline", path)
     errors += [
         invalid_key(key, path)

@@ -5,6 +5,9 @@ from __future__ import annotations
 SERVING_NAMESPACE = b"knative-serving-namespace"
 SERVING_REVISION = b"knative-serving-revision"
 
+SERVING_TAG = b"knative-serving-tag"
+SERVING_DEFAULT_ROUTE = b"knative-serving-default-route"
+
 ORIGINAL_HOST = b"k-original-host"
 
 PROXY_REQUEST = b"k-proxy-request"
@@ -25,6 +28,11 @@ FORWARDED = b"forwarded"
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
 FORWARDED_HOST = b"x-forwarded-host"
+
+TRACEPARENT = b"traceparent"
+TRACESTATE = b"tracestate"
+SERVER_TIMING = b"server-timing"
+PRIORITY = b"swell-priority"  # `low`: the first to go when the waiting room is full
 
 STATS_CONTENT_TYPE = b"application/protobuf"
 STATS_ACCEPT_MARK = b"protobuf"  # a scraper whose Accept names it wants the binary form

@@ -79,10 +79,32 @@ def test_case_4_an_unknown_revision_is_told_in_the_references_words() -> None:
 
 
 def test_a_failed_revision_is_named_with_cause_and_what_to_look_at() -> None:
-    answer = answers.failed_revision(Target("default", "hello-00001"), "ExitCode3: no database")
+    answer = answers.failed_revision(Target("default", "hello-00001"), "ExitCode3: no database", True)
     told = json.loads(answer.body)
     assert answer.status == 503
     assert dict(answer.headers)[b"retry-after"] == b"5"
     assert told["revision"] == "default/hello-00001"
     assert told["cause"] == "ExitCode3: no database"
     assert "describe revision hello-00001" in told["look_at"]
+    answer = answers.failed_revision(Target("default", "hello-00001"), "ExitCode3: no database", False)
+    assert dict(answer.headers)[b"Content-Type"] == b"text/plain; charset=utf-8"
+    assert answer.body.decode().splitlines()[:3] == [
+        "the revision cannot start",
+        "revision: default/hello-00001",
+        "cause: ExitCode3: no database",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("accept", "as_json"),
+    [
+        (None, False),
+        (b"*/*", False),
+        (b"application/json", True),
+        (b"Application/JSON; q=0.9, */*", True),
+        (b"image/png, application/json, text/plain", True),
+        (b"text/html,application/xhtml+xml,application/json;q=0.9", False),
+    ],
+)
+def test_json_is_for_those_who_name_it_before_any_text(accept: bytes | None, as_json: bool) -> None:
+    assert answers.prefers_json({} if accept is None else {b"accept": accept}) is as_json

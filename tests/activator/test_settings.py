@@ -38,6 +38,26 @@ def test_what_is_set_is_taken() -> None:
     assert (settings.trust_revision_headers, settings.shutdown_grace_s) == (True, 2.5)
 
 
+def test_limits_are_settings() -> None:
+    settings = Settings.parse(
+        {
+            **POD,
+            "SWELL_HEAD_BYTES_MAX": "16384",
+            "SWELL_HEADERS_MAX": "64",
+            "SWELL_URL_BYTES_MAX": "8192",
+            "SWELL_BODY_BYTES_MAX": "1048576",
+            "SWELL_HEAD_TIMEOUT_S": "10",
+            "SWELL_IDLE_TIMEOUT_S": "0",
+            "SWELL_WAITING_MAX": "100",
+            "SWELL_WAITING_TIME_MAX_S": "30",
+            "SWELL_TRACE_SAMPLING_RATE": "0.5",
+        }
+    )
+    assert (settings.head_bytes_max, settings.headers_max, settings.target_bytes_max) == (16384, 64, 8192)
+    assert (settings.body_bytes_max, settings.head_timeout_s, settings.idle_timeout_s) == (1 << 20, 10, 0)
+    assert (settings.line_max, settings.wait_max_s, settings.trace_sampling_rate) == (100, 30, 0.5)
+
+
 def test_proxies_are_trusted_by_ranges_of_addresses() -> None:
     assert Settings.parse(POD).trust is None
     trust = Settings.parse({**POD, "SWELL_TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.7,fd00::/8"}).trust
@@ -65,6 +85,19 @@ def test_proxy_headers_are_taken_from_trusted_proxies_only() -> None:
         ("SWELL_TRUSTED_PROXIES", "10.0.0.1/8"),
         ("SWELL_TRUSTED_PROXIES", "10.0.0.0/8,lb.example.com"),
         ("SWELL_PROXY_PROTOCOL", "true"),
+        ("SWELL_HEAD_BYTES_MAX", "100"),
+        ("SWELL_HEADERS_MAX", "3"),
+        ("SWELL_URL_BYTES_MAX", "1k"),
+        ("SWELL_BODY_BYTES_MAX", "-1"),
+        ("SWELL_HEAD_TIMEOUT_S", "0"),
+        ("SWELL_IDLE_TIMEOUT_S", "never"),
+        ("SWELL_WAITING_MAX", "0"),
+        ("SWELL_WAITING_BYTES_MAX", "10"),
+        ("SWELL_WAITING_ALL_MAX", "0"),
+        ("SWELL_WAITING_ALL_BYTES_MAX", "64Mi"),
+        ("SWELL_WAITING_TIME_MAX_S", "-1"),
+        ("SWELL_TRACE_SAMPLING_RATE", "2"),
+        ("SWELL_TRACE_SAMPLING_RATE", "half"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(key: str, value: str) -> None:

@@ -136,6 +136,10 @@ def test_case_6_annotations_of_the_template() -> None:
     stored(zero, ApiSettings(autoscaler=AutoscalerLimits(allow_zero_initial_scale=True)))
     crossed = annotated(**{labels.MIN_SCALE: "5", labels.MAX_SCALE: "2"})
     assert refusal(crossed).startswith("max-scale=2 is less than min-scale=5: ")
+    stored(annotated(**{labels.COLD_START_PAGE: "true", labels.NO_WAKE_PATHS: "/favicon.ico,/probes/*"}))
+    relative = annotated(**{labels.NO_WAKE_PATHS: "probes"})
+    assert refusal(relative).startswith(f"invalid value: probes: {path}.swell.dev/no-wake-paths\n")
+    assert refusal(service(annotations={labels.COLD_START_PAGE: "true"})).startswith("invalid key name ")
 
 
 def test_case_7_traffic() -> None:

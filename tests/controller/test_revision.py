@@ -204,6 +204,13 @@ CASES = [
         want={"Ready": T},
     ),
     Case(
+        "started once, and pods cannot be made at a later start: told, to those who wait for one too",
+        deployment(GETS_ON, condition("ReplicaFailure", "True", "FailedCreate", "quota")),
+        podautoscaler(condition("Ready", "Unknown", "Queued"), INITIALIZED),
+        want={"ResourcesAvailable": ("False", "FailedCreate", "quota"), "Ready": ("False", "FailedCreate", "quota")},
+        reachable="Unreachable",
+    ),
+    Case(
         "case 26: never meant to have a pod at first",
         deployment(GETS_ON, replicas=0),
         podautoscaler(condition("Ready", "False", *NO_TRAFFIC), INITIALIZED, actualScale=0),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+
+import pytest
+
 from activator.admission.buffer import Line, Room
 
 
@@ -66,6 +70,61 @@ def test_the_room_is_bounded_in_bytes_and_the_largest_line_gives_way() -> None:
     assert small.join("s", 20) == ["l1"]
     assert small.join("huge", 60) == ["huge"]
     assert room.bytes == 65
+
+
+def test_a_line_is_bounded_in_bytes_and_no_other_gives_way() -> None:
+    room = Room[str](line_bytes_max=100)
+    line, other = room.line(), room.line()
+    assert other.join("other", 90) == []
+    assert line.join("a", 60) == []
+    assert line.join("b", 60) == ["b"]
+    assert (line.bytes, room.bytes) == (60, 150)
+
+
+def test_of_low_priority_the_newest_goes_first_and_then_the_newest_of_all() -> None:
+    line = Room[str](line_max=3).line()
+    assert line.join("low", 1, low=True) == []
+    assert line.join("low too", 1, low=True) == []
+    assert line.join("a", 1) == []
+    assert line.join("b", 1) == ["low too"]
+    assert line.join("c", 1, low=True) == ["c"]
+    assert line.join("d", 1) == ["low"]
+    assert line.join("e", 1) == ["e"]
+    assert [line.pop() for _ in range(3)] == ["a", "b", "d"]
+
+
+def test_of_low_priority_one_has_its_turn_like_all_others() -> None:
+    line = Room[str](line_max=2).line()
+    line.join("low", 1, low=True)
+    line.join("a", 1)
+    assert line.pop() == "low"
+    assert line.join("b", 1) == []
+    assert line.join("c", 1) == ["c"], "who has left is not asked to leave"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whoever_waits_in_a_line_of_less_than_its_share_stays_whatever_comes_for_others(seed: int) -> None:
+    choose = random.Random(seed)
+    room_max, bytes_max, count = 60, 6000, choose.randrange(2, 7)
+    room = Room[int](room_max=room_max, bytes_max=bytes_max)
+    lines = [room.line() for _ in range(count)]
+    weights = [choose.choice((1, 1, 5, 100)) for _ in lines]
+    owner: dict[int, int] = {}
+    evicted = 0
+    for item in range(3000):
+        number = choose.choices(range(count), weights)[0]
+        line, size = lines[number], choose.choice((1, 50, 400))
+        owner[item] = number
+        before = [(len(each) + (each is line), each.bytes + size * (each is line)) for each in lines]
+        for gone in line.join(item, size, low=choose.random() < 0.3):
+            evicted += 1
+            length, held = before[owner[gone]]
+            assert length > room_max / count or held > bytes_max / count
+        assert room.count <= room_max and room.bytes <= bytes_max
+        if line and choose.random() < 0.05:
+            line.pop()
+    assert evicted
+    assert room.count == sum(map(len, lines))
 
 
 def test_an_empty_line_holds_nothing_in_the_room() -> None:

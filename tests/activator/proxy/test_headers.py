@@ -42,7 +42,7 @@ def test_the_fields_of_the_request_before_are_taken_over_only_by_one_with_the_sa
     for number in (1, 1, 2, 1):
         for body in (b"", b"Content-Length: 5\r\n", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n"):
             head = b"POST /%d HTTP/1.1\r\nHost: h%d\r\n%b\r\n" % (number, number, body)
-            request = read_request(head, None if request is None else request.fields)
+            request = read_request(head, request)
             fields = request.fields
             assert (request.target, request.host, len(fields.headers)) == (
                 b"/%d" % number,
@@ -55,15 +55,15 @@ def test_the_fields_of_the_request_before_are_taken_over_only_by_one_with_the_sa
 def test_requests_that_differ_in_their_line_alone_share_their_fields() -> None:
     first = read()
     for line in (b"GET /other", b"POST /a?b", b"GET http://other.example/", b"OPTIONS *"):
-        second = read_request(line + b" HTTP/1.1\r\nHost: Example.com:8080\r\n\r\n", first.fields)
+        second = read_request(line + b" HTTP/1.1\r\nHost: Example.com:8080\r\n\r\n", first)
         assert second.fields is first.fields
         assert second.host == ("other.example" if b"other.example" in line else "example.com")
-    old = read_request(b"GET /a?b HTTP/1.0\r\nHost: Example.com:8080\r\n\r\n", first.fields)
+    old = read_request(b"GET /a?b HTTP/1.0\r\nHost: Example.com:8080\r\n\r\n", first)
     assert (old.fields.version, old.fields.keep_alive) == ("1.0", False)
 
 
 def test_fields_without_a_host_do_for_an_old_request_or_an_absolute_target_only() -> None:
-    known = read(first=b"GET http://a/ HTTP/1.1", host=b"").fields
+    known = read(first=b"GET http://a/ HTTP/1.1", host=b"")
     with pytest.raises(RemoteProtocolError, match="Host"):
         read_request(b"GET / HTTP/1.1\r\n\r\n", known)
 

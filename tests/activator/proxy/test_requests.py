@@ -31,6 +31,13 @@ async def echo(line: Line) -> None:
         line.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
+async def echo_head(line: Line) -> None:
+    """Answers with the head as it came."""
+    while True:
+        head = await line.head()
+        line.say(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+
+
 async def read_chunks(line: Line) -> bytes:
     """A whole chunked body, raw."""
     body = b""
@@ -331,3 +338,51 @@ async def test_two_answers_in_one_piece_are_not_one(world: World) -> None:
     line.say(GET)
     assert await line.hear(len(OK)) == OK
     assert app.connections == 2, "the connection with the answer that nobody asked for is not used again"
+
+
+async def test_lines_are_added_to_the_head_of_an_answer_beside_those_of_the_app(world: World) -> None:
+    async def talk(line: Line) -> None:
+        while True:
+            await line.head()
+            line.say(b"HTTP/1.1 200 OK\r\nServer-Timing: db;dur=5\r\nContent-Length: 2\r\n\r\nok")
+
+    await world.app(talk)
+
+    def handle(exchange: Any) -> None:
+        if b"cold" in exchange.target:
+            exchange.head_fields = lambda: ((b"server-timing", b"ready;dur=1"),)
+        exchange.forward(world.address)
+
+    world.handle = handle
+    line = await world.caller()
+    for target, count in ((b"/", 1), (b"/cold", 2), (b"/", 1)):
+        line.say(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        head = await line.head()
+        assert head.lower().count(b"server-timing: ") == count
+        assert b"Server-Timing: db;dur=5\r\n" in head
+        assert await line.hear(2) == b"ok"
+
+
+async def test_a_request_may_be_given_a_trace_and_the_next_another(world: World) -> None:
+    await world.app(echo_head)
+    traces = [b"00-0af7651916cd43dd8448eb211c80319%d-b7ad6b7169203331-00" % number for number in range(3)]
+    unused = iter(traces)
+    world.handle = lambda exchange: exchange.forward(world.address, trace=next(unused))
+    line = await world.caller()
+    for trace, request in zip(traces, (GET, GET, GET.replace(b"/", b"http://a/x", 1)), strict=True):
+        line.say(request)
+        head = await line.head()
+        seen = await line.hear(int(head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]))
+        assert seen.endswith(b"\r\ntraceparent: " + trace + b"\r\n\r\n")
+        assert seen.count(b"\r\n\r\n") == 1
+
+
+async def test_an_exchange_knows_of_a_trace_at_the_end_of_its_head(world: World) -> None:
+    trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    world.handle = lambda exchange: exchange.reply(204)
+    line = await world.caller()
+    for head in (GET, GET[:-2] + b"traceparent: " + trace + b"\r\n\r\n", GET):
+        line.say(head)
+        await line.head()
+    assert [exchange.named.get(b"traceparent") for exchange in world.exchanges] == [None, trace, None]
+    assert world.exchanges[1].headers == [(b"Host", b"a"), (b"traceparent", trace)]
