@@ -7,7 +7,6 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from activator.proxy.announced import Announced
 from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
 from activator.proxy.states import TUNNEL
@@ -80,7 +79,11 @@ class ProxyServer:
 
     def _protocol(self) -> asyncio.Protocol:
         downstream = Downstream(self)
-        return downstream if self.trust is None or not self.trust.announced else Announced(downstream, self.trust)
+        if self.trust is None or not self.trust.announced:
+            return downstream
+        from activator.proxy.announced import Announced  # not above: no queue-proxy needs it
+
+        return Announced(downstream, self.trust)
 
     def stop_accepting(self) -> None:
         """No new connections; those that are open go on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from activator.proxy.replies import TEXT, Answer
+from activator.proxy.replies import Answer
 from activator.queueproxy import answers
 from swell.wire import headers
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WAIT_FOR_DRAIN: Final = b"/wait-for-drain"
 METRICS: Final = b"/metrics"
+PROMETHEUS: Final = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _PROTOBUF: Final = ((b"content-type", headers.STATS_CONTENT_TYPE),)
 
 
@@ -47,7 +48,7 @@ class DrainPort:
 
 
 class StatisticsPort:
-    """`/metrics`: protobuf for the autoscaler, text for everybody else."""
+    """`/metrics`: protobuf, or Prometheus' text for who accepts text and does not name protobuf (spec dataplane 3.9)."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
@@ -55,16 +56,20 @@ class StatisticsPort:
     def on_request(self, exchange: Exchange) -> None:
         if _path(exchange) != METRICS:
             _answer(exchange, answers.NOT_FOUND)
-        elif headers.STATS_ACCEPT_MARK in exchange.named.get(b"accept", b""):
-            exchange.reply(200, self._statistics.protobuf(), _PROTOBUF)
+        elif _wants_text(exchange.named.get(b"accept", b"")):
+            exchange.reply(200, self._statistics.text(), PROMETHEUS)
         else:
-            exchange.reply(200, self._statistics.text(), TEXT)
+            exchange.reply(200, self._statistics.protobuf(), _PROTOBUF)
 
     def on_unsent(self, exchange: Exchange, error: str) -> None:
         raise AssertionError("nothing is forwarded here")
 
     def on_done(self, exchange: Exchange) -> None:
         """Nothing is kept of a scrape."""
+
+
+def _wants_text(accept: bytes) -> bool:
+    return b"text/plain" in accept and headers.STATS_CONTENT_TYPE not in accept
 
 
 def _path(exchange: Exchange) -> bytes:

@@ -27,4 +27,3 @@ FORWARDED_PROTO = b"x-forwarded-proto"
 FORWARDED_HOST = b"x-forwarded-host"
 
 STATS_CONTENT_TYPE = b"application/protobuf"
-STATS_ACCEPT_MARK = b"protobuf"  # a scraper whose Accept names it wants the binary form
