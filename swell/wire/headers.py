@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SERVING_NAMESPACE = b"knative-serving-namespace"
 SERVING_REVISION = b"knative-serving-revision"
+SERVING_TAG = b"knative-serving-tag"
+SERVING_DEFAULT_ROUTE = b"knative-serving-default-route"
 
 ORIGINAL_HOST = b"k-original-host"
 
@@ -27,3 +31,8 @@ FORWARDED_PROTO = b"x-forwarded-proto"
 FORWARDED_HOST = b"x-forwarded-host"
 
 STATS_CONTENT_TYPE = b"application/protobuf"
+
+
+def asked_host(named: Mapping[bytes, bytes]) -> bytes:
+    """The host that the caller asked for, whatever a proxy has put in its place; b"" if there is none."""
+    return named.get(ORIGINAL_HOST) or named.get(b"host", b"")
