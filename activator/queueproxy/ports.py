@@ -1,4 +1,4 @@
-"""The two small ports beside the traffic: drain (8022) and statistics (9090). Each is a dispatcher of the proxy."""
+"""The small ports beside the traffic: drain (8022), statistics (9090), user metrics (9091). Each is a dispatcher."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
     from activator.queueproxy.drain import Drain
     from activator.queueproxy.statistics import Statistics
+    from activator.queueproxy.usermetrics import UserMetrics
 
 WAIT_FOR_DRAIN: Final = b"/wait-for-drain"
 METRICS: Final = b"/metrics"
@@ -47,8 +48,27 @@ class DrainPort:
             self._drain.forget(waiting)
 
 
+class UserMetricsPort:
+    """`/metrics`: what a user's Prometheus reads (spec dataplane 3.12)."""
+
+    def __init__(self, metrics: UserMetrics) -> None:
+        self._metrics = metrics
+
+    def on_request(self, exchange: Exchange) -> None:
+        if _path(exchange) == METRICS:
+            exchange.reply(200, self._metrics.text(), PROMETHEUS)
+        else:
+            _answer(exchange, answers.NOT_FOUND)
+
+    def on_unsent(self, exchange: Exchange, error: str) -> None:
+        raise AssertionError("nothing is forwarded here")
+
+    def on_done(self, exchange: Exchange) -> None:
+        """Nothing is kept of a scrape."""
+
+
 class StatisticsPort:
-    """`/metrics`: protobuf, or Prometheus' text for who accepts text and does not name protobuf (spec dataplane 3.9)."""
+    """`/metrics`: protobuf; Prometheus' text for who accepts text and does not name protobuf (spec dataplane 3.9)."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics

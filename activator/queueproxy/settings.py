@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
@@ -73,6 +74,10 @@ class Settings(NamedTuple):
     def user_address(self) -> Address:
         """Where the app listens; IPv4 loopback only."""
         return ("127.0.0.1", self.user_port)
+
+    def has_certificate(self) -> bool:
+        """Whether there is TLS: both files are there."""
+        return all(os.path.isfile(os.path.join(self.certificates, name)) for name in ("tls.crt", "tls.key"))
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
