@@ -69,12 +69,12 @@ class UntilClose:
 
 
 class Chunked:
-    """A body in chunks, with its trailers. `payload_bytes` are those of the chunks that have begun."""
+    """A body in chunks, with its trailers. `size` is that of the chunks that have begun."""
 
-    __slots__ = ("_left", "_line", "_trailer_bytes", "payload_bytes")
+    __slots__ = ("_left", "_line", "_trailer_bytes", "size")
 
     def __init__(self) -> None:
-        self.payload_bytes = 0
+        self.size = 0
         # Data and its CRLF still to come of the current chunk; -1 once the trailers have begun.
         self._left = 0
         # The beginning of a line whose end has not come yet.
@@ -121,7 +121,7 @@ class Chunked:
         if found is None or len(line) > CHUNK_LINE_BYTES_MAX:
             raise RemoteProtocolError("malformed chunked encoding: invalid chunk size")
         length = int(found[1], 16)
-        self.payload_bytes += length
+        self.size += length
         self._left = length + 2 if length else -1
         return False
 

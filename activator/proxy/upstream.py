@@ -253,7 +253,7 @@ class Upstream(asyncio.Protocol):
         if self._coding == CHUNKED:
             exchange.downstream.transport.write(b"0\r\n\r\n")
         elif type(self._body) is Chunked and self._coding == SAME:
-            exchange.overhead_bytes = exchange.sent_bytes - self._body.payload_bytes
+            exchange.overhead_bytes = exchange.sent_bytes - self._body.size
         # An app that answers before it has got everything may read the rest as another request.
         response = self._response
         reusable = reusable and not self.full and exchange.downstream.body is None
