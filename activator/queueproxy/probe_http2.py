@@ -58,9 +58,9 @@ async def get(probe: Probe) -> int:
 
 
 async def _exchange(probe: Probe, sent: bytes) -> Answer:
-    transport, answer = await asyncio.get_running_loop().create_connection(Answer, probe.host, probe.port)
+    loop = asyncio.get_running_loop()
+    transport, answer = await loop.create_connection(lambda: Answer(sent), probe.host, probe.port)
     try:
-        transport.write(sent)
         await answer.whole
         return answer
     finally:
@@ -100,9 +100,10 @@ def status_of(block: bytes) -> int:
 
 
 class Answer(asyncio.Protocol):
-    """Reads the answer to the first request. `whole` is done once it is; `status` and `data` are what came."""
+    """Sends `sent` and reads the answer. `whole` is done once it is; `status` and `data` are what came."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: bytes) -> None:
+        self._sent = sent
         self.status = 0
         self.data = b""
         self.whole: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -110,6 +111,8 @@ class Answer(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+        # At once: a server may speak first, and what we answer must not be the first that it gets.
+        self._transport.write(self._sent)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

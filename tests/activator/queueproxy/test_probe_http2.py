@@ -104,6 +104,22 @@ async def test_a_grpc_probe_asks_for_its_service_and_answers_pings() -> None:
     assert server.got.endswith(frame(PING, ACK, 0, b"12345678") + frame(SETTINGS, ACK, 0))
 
 
+async def test_a_server_that_speaks_first_gets_the_preface_first() -> None:
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(frame(SETTINGS, 0, 0))
+        got.append(await reader.readexactly(len(PREFACE)))
+        writer.write(HEAD + frame(DATA, 0, 1, SERVING) + TRAILERS)
+
+    for _ in range(20):
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            assert await attempt(Probe("grpc", port, period_s=1, timeout_s=5)) is PASSED
+    assert got == [PREFACE] * 20
+
+
 async def test_a_grpc_probe_of_nobody_or_of_silence() -> None:
     assert await attempt(Probe("grpc", free_port())) is ABSENT
     async with running(Server(b"")) as port:
