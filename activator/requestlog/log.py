@@ -46,6 +46,6 @@ def entry_of(exchange: Exchange, pod: Pod, code: int, latency_s: float) -> Entry
         named=named,
         code=code,
         size=exchange.body_sent_bytes,
-        latency_s=latency_s,
+        latency_s=round(latency_s, 9),
         pod=pod,
     )

@@ -71,6 +71,9 @@ async def test_a_line_of_json_for_each_request_but_not_for_probes() -> None:
     assert (http["userAgent"], http["serverIp"], found["traceId"]) == ('x"y', qp.address[0], "4bf9")
     assert re.fullmatch(r"127\.0\.0\.1:\d+|127\.[\d.]+:\d+", http["remoteIp"])
     assert 0 < float(http["latency"].removesuffix("s")) < WAIT_S
+    assert re.fullmatch(r"\d+\.\d{1,9}s|\d(\.\d+)?e-05s", http["latency"]), (
+        "nanoseconds, and not what floats make of them"
+    )
     assert (sizes["status"], sizes["responseSize"]) == (201, "9")
 
 
