@@ -48,6 +48,7 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.proxy
 	$(BIN)/python -m bench.coldstart
+	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.idle
 	$(BIN)/python -m bench.endurance
 	$(BIN)/python -m bench.kubernetes

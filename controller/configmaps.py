@@ -6,27 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from controller.resources.deployment import PodSettings
+from controller.resources.pod_settings import PodSettings
 from controller.traffic.domains import Names
 from swell.api.meta import Obj
-from swell.config import autoscaler, defaults, deployment, domain, features, gc, network
+from swell.config import autoscaler, defaults, deployment, domain, features, gc, network, observability
 from swell.runtime import log
 from swell.runtime.errors import SettingsError
-
-OBSERVABILITY: Final = "config-observability"
-_LOG_URL: Final = "logging.revision-url-template"
 
 logger = log.get(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of it. `log_url_template` may hold ${REVISION_UID}."""
+    """All of it."""
 
     pods: PodSettings = field(default_factory=PodSettings)
     names: Names = field(default_factory=Names)
     gc: gc.GcConfig = field(default_factory=gc.GcConfig)
-    log_url_template: str = ""
 
 
 def stock(system_namespace: str, cluster_domain: str) -> Config:
@@ -55,7 +51,12 @@ def _domain(config: Config, data: Mapping[str, str], cluster_domain: str) -> Con
 
 
 def _network(config: Config, data: Mapping[str, str], _: str) -> Config:
-    return replace(config, names=replace(config.names, network=network.parse(data)))
+    found = network.parse(data)
+    return replace(
+        config,
+        names=replace(config.names, network=found),
+        pods=replace(config.pods, system_internal_tls=found.system_internal_tls),
+    )
 
 
 _Reader = Callable[[Config, Mapping[str, str], str], Config]
@@ -67,7 +68,7 @@ _READERS: Final[dict[str, _Reader]] = {
     features.NAME: _pods("features", features.parse),
     gc.NAME: lambda config, data, _: replace(config, gc=gc.parse(data)),
     network.NAME: _network,
-    OBSERVABILITY: lambda config, data, _: replace(config, log_url_template=data.get(_LOG_URL, "").strip()),
+    observability.NAME: _pods("observability", observability.parse),
 }
 
 

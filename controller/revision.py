@@ -12,8 +12,9 @@ from controller.caches import Caches
 from controller.images import container_statuses
 from controller.ownership import is_leftover
 from controller.plan import Child, News, Plan, begin, finish
-from controller.resources.deployment import PodSettings, make_deployment, renewed
+from controller.resources.deployment import make_deployment, renewed
 from controller.resources.meta import deployment_name, exactly
+from controller.resources.pod_settings import PodSettings
 from controller.resources.podautoscaler import make_podautoscaler, reachability
 from controller.status_rules import CONTAINER_HEALTHY, RESOURCES_AVAILABLE, REVISION_RULES
 from swell.api.autoscaling import ACTIVE, SCALE_TARGET_INITIALIZED, PodAutoscaler
@@ -29,17 +30,13 @@ DEPLOYING: Final = "Deploying"
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A Revision, what has its children's names, and its pods.
-
-    `log_url_template` may hold ${REVISION_UID}.
-    """
+    """A Revision, what has its children's names, and its pods."""
 
     revision: Revision
     settings: PodSettings
     deployment: Obj | None = None
     podautoscaler: Obj | None = None
     pods: tuple[Obj, ...] = ()
-    log_url_template: str = ""
 
 
 def see(key: Key, caches: Caches) -> Seen | None:
@@ -50,14 +47,12 @@ def see(key: Key, caches: Caches) -> Seen | None:
     revision = Revision.parse(obj)
     if revision.meta.deleting:
         return None
-    config = caches.config
     return Seen(
         revision,
-        config.pods,
+        caches.config.pods,
         caches.deployments.get(key.namespace, deployment_name(key.name)),
         caches.podautoscalers.get(*key),
         caches.pods_of(key),
-        config.log_url_template,
     )
 
 
@@ -69,7 +64,7 @@ def plan(seen: Seen, now_s: float) -> Plan:
         before.status,
         container_statuses=before.status.container_statuses or containers,
         init_container_statuses=before.status.init_container_statuses or init_containers,
-        log_url=seen.log_url_template.replace("${REVISION_UID}", before.meta.uid),
+        log_url=seen.settings.observability.revision_url_template.replace("${REVISION_UID}", before.meta.uid),
     )
     revision = replace(before, status=status)
     conditions = begin(_RULES, revision.meta, status, now_s)

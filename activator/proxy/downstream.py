@@ -336,6 +336,9 @@ class Downstream(asyncio.Protocol):
         self.flow.release(AHEAD)
         if self.transport.is_closing() or self._linger is not None:
             return
+        if not self.transport.can_write_eof():  # TLS ends both ways at once
+            self.transport.close()
+            return
         self.transport.write_eof()
         self._linger = asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
 

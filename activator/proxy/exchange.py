@@ -75,9 +75,10 @@ class Exchange:
     value of each by lower-case name; `fields` is where both come from, but for a `traceparent` that ends the head, and
     has a `memo` for the dispatcher.
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
-    response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included. `gone`: the
-    caller left first. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is one, is asked for
-    headers when the final head of the app is passed on.
+    response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included, and
+    `overhead_bytes` what of them is no body: heads, and once it is complete the framing of chunks. `gone`: the caller
+    left first; `aborted`: it was cut. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is
+    one, is asked for headers when the final head of the app is passed on.
     """
 
     __slots__ = (
@@ -87,12 +88,14 @@ class Exchange:
         "_dial",
         "_head",
         "_resets",
+        "aborted",
         "downstream",
         "fields",
         "gone",
         "head_fields",
         "host",
         "informed",
+        "overhead_bytes",
         "request",
         "sent_bytes",
         "started_s",
@@ -119,8 +122,10 @@ class Exchange:
         self.state: State = HELD
         self.status = 0
         self.gone = False
+        self.aborted = False
         self.informed = False
         self.sent_bytes = 0
+        self.overhead_bytes = 0
         self.tag: Any = None
         self.head_fields: Callable[[], Extra] | None = None
         # Both sides; what waits until there is another side.
@@ -175,6 +180,11 @@ class Exchange:
         """The caller's IP address and port, as far as they are known: a trusted proxy may have named them."""
         return self.downstream.peer
 
+    @property
+    def body_sent_bytes(self) -> int:
+        """What the caller got of the answer's body; of chunks only once the answer is complete."""
+        return self.sent_bytes - self.overhead_bytes
+
     # For the dispatcher.
 
     def limit_body(self, bytes_max: int) -> bool:
@@ -217,12 +227,15 @@ class Exchange:
         self.step(REPLY)
         self.status = status
         self._let_go()
-        self.sent_bytes += self.downstream.answer(self, status, body, headers)
+        size = self.downstream.answer(self, status, body, headers)
+        self.sent_bytes += size
+        self.overhead_bytes += size - (0 if self.method == b"HEAD" else len(body))
         self._finish()
 
     def abort(self) -> None:
         """Cut both sides, now."""
         self.step(ABORT)
+        self.aborted = True
         self._let_go()
         self.downstream.cut()
         self._finish()
@@ -272,6 +285,7 @@ class Exchange:
         if self.fields.version == "1.1":
             self.informed = True
             self.sent_bytes += len(head)
+            self.overhead_bytes += len(head)
             self.downstream.transport.write(head)
 
     def switch(self, head: bytes, rest: bytes) -> None:
@@ -281,6 +295,7 @@ class Exchange:
         self.status = 101
         self.downstream.transport.write(head + rest)
         self.sent_bytes += len(head) + len(rest)
+        self.overhead_bytes += len(head)
         self.tunnel = Tunnel(self, self.downstream, self.upstream)
         self.upstream = None
 

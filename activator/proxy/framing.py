@@ -74,13 +74,13 @@ class UntilClose:
 
 
 class Chunked:
-    """A body in chunks, with its trailers."""
+    """A body in chunks, with its trailers. `size` is that of the chunks that have begun."""
 
-    __slots__ = ("_bytes_max", "_left", "_line", "_size", "_trailer_bytes")
+    __slots__ = ("_bytes_max", "_left", "_line", "_trailer_bytes", "size")
 
     def __init__(self) -> None:
-        # Of the chunks that have begun, and what may come.
-        self._size = 0
+        self.size = 0
+        # What may come.
         self._bytes_max = NO_LIMIT
         # Data and its CRLF still to come of the current chunk; -1 once the trailers have begun.
         self._left = 0
@@ -91,7 +91,7 @@ class Chunked:
     def limit(self, bytes_max: int) -> bool:
         """Whether the body is larger than this already; `feed` raises, with status 413, if it gets so."""
         self._bytes_max = bytes_max
-        return self._size > bytes_max
+        return self.size > bytes_max
 
     def feed(self, data: bytes, start: int = 0, spans: Spans | None = None) -> int:
         at, size = start, len(data)
@@ -133,9 +133,9 @@ class Chunked:
         if found is None or len(line) > CHUNK_LINE_BYTES_MAX:
             raise RemoteProtocolError("malformed chunked encoding: invalid chunk size")
         length = int(found[1], 16)
+        self.size += length
         self._left = length + 2 if length else -1
-        self._size += length
-        if self._size > self._bytes_max:
+        if self.size > self._bytes_max:
             raise RemoteProtocolError(f"request body larger than {self._bytes_max} bytes", 413)
         return False
 

@@ -5,7 +5,7 @@ An error is told as the reference does: text and a newline, not to be sniffed (s
 
 from __future__ import annotations
 
-from http import HTTPStatus
+import functools
 from typing import Final, NamedTuple
 
 from activator.proxy.errors import RemoteProtocolError
@@ -17,10 +17,6 @@ PLAIN_ERROR: Final[Headers] = (*TEXT, (b"X-Content-Type-Options", b"nosniff"))
 CLOSE: Final = b"Connection: close\r\n"
 KEEP_ALIVE: Final = b"Connection: keep-alive\r\n"
 
-_STATUS_LINES: Final = {
-    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
-}
-
 
 class Answer(NamedTuple):
     """An answer of our own, as the arguments of `Exchange.reply`."""
@@ -30,10 +26,20 @@ class Answer(NamedTuple):
     headers: Headers = ()
 
 
+@functools.cache
+def phrase(status: int) -> bytes:
+    """What a status is called; nothing for one without a name."""
+    from http import HTTPStatus  # not above: it would take a millisecond of each cold start
+
+    try:
+        return HTTPStatus(status).phrase.encode()
+    except ValueError:
+        return b""
+
+
 def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", bodyless: bool = False) -> bytes:
     """A whole response. `added` are whole header lines; `bodyless` is for an answer to HEAD."""
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    lines = [line, *(b"%b: %b\r\n" % pair for pair in headers)]
+    lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status)), *(b"%b: %b\r\n" % pair for pair in headers)]
     if status == 204 or status == 304:
         bodyless = True
     else:
@@ -46,8 +52,8 @@ def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", 
 
 def refusal(error: RemoteProtocolError) -> bytes:
     """The answer to a request that cannot be read. Nothing after it can be, so the connection closes."""
-    phrase = HTTPStatus(error.status).phrase
-    return response(error.status, f"{error.status} {phrase}: {error}\n".encode(), PLAIN_ERROR, added=CLOSE)
+    body = b"%d %b: %b\n" % (error.status, phrase(error.status), str(error).encode())
+    return response(error.status, body, PLAIN_ERROR, added=CLOSE)
 
 
 def bad_gateway(error: str) -> Answer:

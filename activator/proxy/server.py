@@ -7,7 +7,6 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from activator.proxy.announced import Announced
 from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
 from activator.proxy.states import TUNNEL
@@ -15,6 +14,8 @@ from activator.proxy.upstream import Upstream
 from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Upstreams
 
 if TYPE_CHECKING:
+    import ssl
+
     from activator.proxy.exchange import Address, Dispatcher
     from activator.proxy.trust import Trust
 
@@ -76,19 +77,23 @@ class ProxyServer:
         """Open connections of callers."""
         return len(self._connections)
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Listen; port 0 takes a free one. Raises `OSError` when the address cannot be had."""
         loop = asyncio.get_running_loop()
         # A socket of our own: the loop would start threads to look up the address, some milliseconds of a cold start.
         listening = socket.create_server(
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
         )
-        self._listener = await loop.create_server(self._protocol, sock=listening, backlog=BACKLOG)
+        self._listener = await loop.create_server(self._protocol, sock=listening, backlog=BACKLOG, ssl=tls)
         self._port = self._listener.sockets[0].getsockname()[1]
 
     def _protocol(self) -> asyncio.Protocol:
         downstream = Downstream(self)
-        return downstream if self.trust is None or not self.trust.announced else Announced(downstream, self.trust)
+        if self.trust is None or not self.trust.announced:
+            return downstream
+        from activator.proxy.announced import Announced  # not above: no queue-proxy needs it
+
+        return Announced(downstream, self.trust)
 
     def stop_accepting(self) -> None:
         """No new connections; those that are open go on."""

@@ -142,16 +142,17 @@ class Upstream(asyncio.Protocol):
                 self._refuse(exchange, str(error))
                 return
         if len(data) == response.whole_bytes and not self.full and exchange.takes_whole():
-            self._pass_on_whole(exchange, response.status, data)
+            self._pass_on_whole(exchange, response, data)
         elif response.status < 200:
             self._interim(exchange, response, data[len(response.head) :], interims + 1)
         else:
             self._begin(exchange, response, data)
 
-    def _pass_on_whole(self, exchange: Exchange, status: int, data: bytes) -> None:
+    def _pass_on_whole(self, exchange: Exchange, response: Response, data: bytes) -> None:
         """What `_begin` and `_finish` come to for a response that is all here: most are (bench.proxy)."""
-        exchange.status = status
+        exchange.status = response.status
         exchange.sent_bytes += len(data)
+        exchange.overhead_bytes += len(response.head)
         exchange.downstream.transport.write(data)
         self.exchange = None
         self._partial = b""
@@ -195,6 +196,7 @@ class Upstream(asyncio.Protocol):
         out = response_head(response, added, coding == SAME and type(body) is Chunked)
         self._body = body
         self._coding = coding
+        exchange.overhead_bytes += len(out)
         start = len(response.head)
         if out is response.head and coding == SAME and body is not None:
             self._pass_on(exchange, data, start)
@@ -252,6 +254,8 @@ class Upstream(asyncio.Protocol):
         """The response is complete."""
         if self._coding == CHUNKED:
             exchange.downstream.transport.write(b"0\r\n\r\n")
+        elif type(self._body) is Chunked and self._coding == SAME:
+            exchange.overhead_bytes = exchange.sent_bytes - self._body.size
         # An app that answers before it has got everything may read the rest as another request.
         response = self._response
         reusable = reusable and not self.full and exchange.downstream.body is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -102,14 +101,17 @@ class Upstreams:
     async def _connect(self, address: Address) -> Upstream:
         loop = asyncio.get_running_loop()
         started_s = time.monotonic()
-        for attempt in range(DIAL_ATTEMPTS):
-            limit_s = DIAL_FIRST_S * DIAL_GROWTH**attempt * (1 + DIAL_JITTER * random.random())
+        limit_s = DIAL_FIRST_S
+        for attempt in range(1, DIAL_ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(limit_s):
                     _, upstream = await loop.create_connection(lambda: Upstream(self, address), *address)
                     return upstream
             except TimeoutError:
-                if attempt < DIAL_ATTEMPTS - 1:
+                import random  # not above: it would take a millisecond of each cold start
+
+                limit_s = DIAL_FIRST_S * DIAL_GROWTH**attempt * (1 + DIAL_JITTER * random.random())
+                if attempt < DIAL_ATTEMPTS:
                     await asyncio.sleep(random.uniform(*DIAL_PAUSE_S))
         raise DialTimeout(address, time.monotonic() - started_s)
 

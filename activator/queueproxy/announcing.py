@@ -7,7 +7,6 @@ from Kubernetes a little later, so this gives up after a while.
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
@@ -50,6 +49,8 @@ async def _tell_name(address: Address, body: bytes, clock: Clock) -> None:
         if clock.now() >= until_s:
             _log.warning("no announcement was taken here", address=f"{address[0]}:{address[1]}")
             return
+        import random  # not above: the first word is usually taken, and it takes a millisecond to load
+
         await clock.sleep(backoff_s * random.uniform(0.8, 1.2))
         backoff_s = min(backoff_s * BACKOFF_FACTOR, BACKOFF_LAST_S)
 

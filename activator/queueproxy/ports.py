@@ -1,11 +1,11 @@
-"""The two small ports beside the traffic: drain (8022) and statistics (9090). Each is a dispatcher of the proxy."""
+"""The small ports beside the traffic: drain (8022), statistics (9090), user metrics (9091). Each is a dispatcher."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from activator.proxy.replies import TEXT, Answer
+from activator.proxy.replies import Answer
 from activator.queueproxy import answers
 from swell.wire import headers
 
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
     from activator.queueproxy.drain import Drain
     from activator.queueproxy.statistics import Statistics
+    from activator.queueproxy.usermetrics import UserMetrics
 
 WAIT_FOR_DRAIN: Final = b"/wait-for-drain"
 METRICS: Final = b"/metrics"
+PROMETHEUS: Final = ((b"content-type", b"text/plain; version=0.0.4; charset=utf-8"),)
 _PROTOBUF: Final = ((b"content-type", headers.STATS_CONTENT_TYPE),)
 
 
@@ -46,8 +48,27 @@ class DrainPort:
             self._drain.forget(waiting)
 
 
+class UserMetricsPort:
+    """`/metrics`: what a user's Prometheus reads (spec dataplane 3.12)."""
+
+    def __init__(self, metrics: UserMetrics) -> None:
+        self._metrics = metrics
+
+    def on_request(self, exchange: Exchange) -> None:
+        if _path(exchange) == METRICS:
+            exchange.reply(200, self._metrics.text(), PROMETHEUS)
+        else:
+            _answer(exchange, answers.NOT_FOUND)
+
+    def on_unsent(self, exchange: Exchange, error: str) -> None:
+        raise AssertionError("nothing is forwarded here")
+
+    def on_done(self, exchange: Exchange) -> None:
+        """Nothing is kept of a scrape."""
+
+
 class StatisticsPort:
-    """`/metrics`: protobuf for the autoscaler, text for everybody else."""
+    """`/metrics`: protobuf; Prometheus' text for who accepts text and does not name protobuf (spec dataplane 3.9)."""
 
     def __init__(self, statistics: Statistics) -> None:
         self._statistics = statistics
@@ -55,16 +76,20 @@ class StatisticsPort:
     def on_request(self, exchange: Exchange) -> None:
         if _path(exchange) != METRICS:
             _answer(exchange, answers.NOT_FOUND)
-        elif headers.STATS_ACCEPT_MARK in exchange.named.get(b"accept", b""):
-            exchange.reply(200, self._statistics.protobuf(), _PROTOBUF)
+        elif _wants_text(exchange.named.get(b"accept", b"")):
+            exchange.reply(200, self._statistics.text(), PROMETHEUS)
         else:
-            exchange.reply(200, self._statistics.text(), TEXT)
+            exchange.reply(200, self._statistics.protobuf(), _PROTOBUF)
 
     def on_unsent(self, exchange: Exchange, error: str) -> None:
         raise AssertionError("nothing is forwarded here")
 
     def on_done(self, exchange: Exchange) -> None:
         """Nothing is kept of a scrape."""
+
+
+def _wants_text(accept: bytes) -> bool:
+    return b"text/plain" in accept and headers.STATS_CONTENT_TYPE not in accept
 
 
 def _path(exchange: Exchange) -> bytes:

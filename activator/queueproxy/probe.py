@@ -1,6 +1,7 @@
 """One probe of the app: what the environment asks for, and one attempt at it (spec dataplane 3.7).
 
-Knows sockets and as much HTTP as a probe needs. When to probe, and for whom, is readiness.py's business.
+Knows sockets; what a probe says over them is in probe_http.py and probe_http2.py, which are loaded when there is such
+a probe. When to probe, and for whom, is readiness.py's business.
 """
 
 from __future__ import annotations
@@ -11,24 +12,15 @@ import errno
 import json
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
-
-import httptools
+from typing import Any, Final, NamedTuple
 
 from swell.runtime.errors import SettingsError
 
-if TYPE_CHECKING:
-    import ssl
-
 KEY: Final = "SERVING_READINESS_PROBE"
-HTTP_GET, TCP_SOCKET = "httpGet", "tcpSocket"
+HTTP_GET, TCP_SOCKET, GRPC = "httpGet", "tcpSocket", "grpc"
 LOOPBACK: Final = "127.0.0.1"
 # A probe without a period is "aggressive": the kubelet is not involved, so each attempt may be short.
 AGGRESSIVE_TIMEOUT_S: Final = 0.1
-REDIRECTS_MAX: Final = 10
-REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-ANSWER_BYTES_MAX: Final = 64 * 1024
 USER_AGENT: Final = "kube-probe//"
 # What a probe may not say of itself: as in the reference, these have no effect.
 _OURS: Final = frozenset(("host", "user-agent", "connection", "content-length", "transfer-encoding"))
@@ -40,9 +32,12 @@ class Outcome(enum.Enum):
     FAILED = enum.auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """A readiness probe. `period_s` 0 is the aggressive kind; `path` holds the query too."""
+class Probe(NamedTuple):
+    """A readiness probe. `period_s` 0 is the aggressive kind.
+
+    Of httpGet: `path` holds the query too; with `detect_http2` HTTP/2 is tried before HTTP/1.1. Of grpc: `service`
+    is what the health service is asked about.
+    """
 
     kind: str
     port: int
@@ -50,6 +45,8 @@ class Probe:
     path: str = "/"
     scheme: str = "http"
     headers: tuple[tuple[str, str], ...] = ()
+    detect_http2: bool = False
+    service: str = ""
     period_s: float = 0.0
     timeout_s: float = AGGRESSIVE_TIMEOUT_S
     initial_delay_s: float = 0.0
@@ -60,21 +57,22 @@ class Probe:
         return self.period_s == 0
 
 
-def parse_probes(text: str, user_port: int) -> tuple[Probe, ...]:
+def parse_probes(text: str, user_port: int, detect_http2: bool = False) -> tuple[Probe, ...]:
     """The probes of `SERVING_READINESS_PROBE`: JSON of one core/v1 Probe or of a list; empty text is none.
 
-    A port that is missing, 0 or a name is the app's. Raises `SettingsError`.
+    A port that is missing, 0 or a name is the app's. Raises `SettingsError`, for an exec probe too: the kubelet
+    runs those in the app's own container.
     """
     if not text:
         return ()
     try:
         found = json.loads(text)
-        return tuple(_parse(one, user_port) for one in (found if isinstance(found, list) else [found]))
-    except (ValueError, TypeError, AttributeError) as exc:
-        raise SettingsError(KEY, text, f"a core/v1 Probe with httpGet or tcpSocket, as JSON ({exc})") from exc
+        return tuple(_parse(one, user_port, detect_http2) for one in (found if isinstance(found, list) else [found]))
+    except (ValueError, TypeError, AttributeError, KeyError) as exc:
+        raise SettingsError(KEY, text, f"a core/v1 Probe with httpGet, tcpSocket or grpc, as JSON ({exc})") from exc
 
 
-def _parse(found: Mapping[str, Any], user_port: int) -> Probe:
+def _parse(found: Mapping[str, Any], user_port: int, detect_http2: bool) -> Probe:
     period_s = float(found.get("periodSeconds") or 0)
     timeout_s = max(1.0, float(found.get("timeoutSeconds") or 0)) if period_s else AGGRESSIVE_TIMEOUT_S
     common: dict[str, Any] = {
@@ -95,11 +93,14 @@ def _parse(found: Mapping[str, Any], user_port: int) -> Probe:
             path="/" + str(http.get("path") or "").removeprefix("/"),
             scheme=scheme,
             headers=tuple((name, value) for name, value in given if name.lower() not in _OURS),
+            detect_http2=detect_http2 and scheme == "http",
             **common,
         )
     if (tcp := found.get(TCP_SOCKET)) is not None:
         return Probe(TCP_SOCKET, _port(tcp, user_port), tcp.get("host") or LOOPBACK, **common)
-    raise ValueError("it has neither httpGet nor tcpSocket")
+    if (grpc := found.get(GRPC)) is not None:
+        return Probe(GRPC, _port(grpc, user_port), service=str(grpc.get("service") or ""), **common)
+    raise ValueError("it has none of them")
 
 
 def _port(handler: Mapping[str, Any], user_port: int) -> int:
@@ -113,11 +114,22 @@ async def attempt(probe: Probe) -> Outcome:
         async with asyncio.timeout(probe.timeout_s):
             if probe.kind == TCP_SOCKET:
                 return await connects(probe.host, probe.port)
-            return await _http(probe)
+            return await _ask(probe)
     except ConnectionRefusedError:
         return Outcome.ABSENT
     except (OSError, TimeoutError, ValueError):
         return Outcome.FAILED
+
+
+async def _ask(probe: Probe) -> Outcome:
+    # Not above: the usual probe is TCP, and each cold start would pay some milliseconds.
+    if probe.kind == GRPC:
+        from activator.queueproxy.probe_http2 import is_serving
+
+        return Outcome.PASSED if await is_serving(probe) else Outcome.FAILED
+    from activator.queueproxy.probe_http import passes
+
+    return Outcome.PASSED if await passes(probe) else Outcome.FAILED
 
 
 async def connects(host: str, port: int) -> Outcome:
@@ -144,82 +156,3 @@ def _connects_now(host: str, port: int) -> Outcome | None:
     if error in (0, errno.EISCONN):
         return Outcome.PASSED
     return Outcome.ABSENT if error == errno.ECONNREFUSED else None
-
-
-async def _http(probe: Probe) -> Outcome:
-    """GET, redirects followed; the final status decides."""
-    from urllib.parse import urljoin  # not above: the usual probe is TCP, and each cold start would pay 2 ms
-
-    host = f"[{probe.host}]" if ":" in probe.host else probe.host
-    url = f"{probe.scheme}://{host}:{probe.port}{probe.path}"
-    for _ in range(1 + REDIRECTS_MAX):
-        status, location = await _get(url, probe.headers)
-        if status not in REDIRECTS or not location:
-            return Outcome.PASSED if 200 <= status < 400 else Outcome.FAILED
-        url = urljoin(url, location)
-    return Outcome.FAILED
-
-
-async def _get(url: str, headers: tuple[tuple[str, str], ...]) -> tuple[int, str]:
-    """Status and Location of one GET. Raises `OSError` or `ValueError` if there is no answer."""
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"not an HTTP URL: {url}")
-    secure = parts.scheme == "https"
-    lines = [f"GET {parts.path or '/'}{'?' * bool(parts.query)}{parts.query} HTTP/1.1", f"Host: {parts.netloc}"]
-    lines += [f"User-Agent: {USER_AGENT}", "Connection: close", *(f"{name}: {value}" for name, value in headers)]
-    transport, answer = await asyncio.get_running_loop().create_connection(
-        _Answer, parts.hostname, parts.port or (443 if secure else 80), ssl=_unverified() if secure else None
-    )
-    try:
-        transport.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
-        return await answer.head
-    finally:
-        transport.abort()
-
-
-def _unverified() -> ssl.SSLContext:
-    """The app's certificate is not checked, as the kubelet would not (spec dataplane 6)."""
-    import ssl
-
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-class _Answer(asyncio.Protocol):
-    """Reads the head of one answer; `head` is its status and Location."""
-
-    def __init__(self) -> None:
-        self.head: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
-        self._parser = httptools.HttpResponseParser(self)
-        self._location = b""
-        self._seen = 0
-
-    def data_received(self, data: bytes) -> None:
-        self._seen += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(f"not an HTTP answer: {error}")
-        if self._seen > ANSWER_BYTES_MAX:
-            self._fail("endless head")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"location":
-            self._location = value
-
-    def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if status >= 200 and not self.head.done():
-            self.head.set_result((status, self._location.decode("latin-1")))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail("closed without an answer")
-
-    def _fail(self, why: str) -> None:
-        if not self.head.done():
-            self.head.set_exception(ValueError(why))

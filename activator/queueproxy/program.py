@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from activator.proxy.server import ProxyServer
 from activator.queueproxy.announcing import announce
-from activator.queueproxy.ports import DrainPort, StatisticsPort
+from activator.queueproxy.ports import DrainPort, StatisticsPort, UserMetricsPort
 from activator.queueproxy.probe import TCP_SOCKET, Outcome, Probe, attempt
 from activator.queueproxy.queueproxy import QueueProxy
 from activator.queueproxy.readiness import Readiness
@@ -18,8 +18,13 @@ from swell.runtime import log
 from swell.runtime.errors import SwellError
 from swell.runtime.tasks import Daemons
 from swell.wire.announce import Announcement
+from swell.wire.observability import NONE
 
 if TYPE_CHECKING:
+    import ssl
+
+    from activator.proxy.exchange import Dispatcher
+    from activator.queueproxy.tls import Certificate
     from swell.runtime.clock import Clock
 
 __all__ = ["Settings", "Sidecar", "run"]
@@ -66,10 +71,11 @@ class Sidecar:
         self.statistics = Statistics(settings, clock)
         self.readiness = Readiness(settings.probes, attempt, clock)
         self.proxy = QueueProxy(settings, clock, self.readiness, self.statistics, self._dial)
-        idle_max = settings.container_concurrency or IDLE_UNLIMITED
-        self._server = ProxyServer(self.proxy, idle_per_address_max=idle_max, idle_max=idle_max)
-        self._drain_port = ProxyServer(DrainPort(self.proxy.drain))
-        self._statistics_port = ProxyServer(StatisticsPort(self.statistics))
+        self._server = self._traffic_server()
+        # What takes requests for the app, and what answers by itself.
+        self._traffic = [self._server]
+        self._own: list[ProxyServer] = []
+        self._certificate: Certificate | None = None
 
     @property
     def port(self) -> int:
@@ -80,13 +86,18 @@ class Sidecar:
         """Listen on all ports, and probe the app until it is ready for the first time."""
         settings = self.settings
         self._daemons.spawn(self.readiness.start(), "readiness")
+        recorded = settings.observability
+        if recorded.enable_request_log or recorded.request_metrics_protocol != NONE:
+            await self._start_watching()
         await asyncio.gather(
             self._listen(self._server, settings.serving_port),
-            self._listen(self._drain_port, settings.admin_port),
-            self._listen(self._statistics_port, settings.statistics_port),
+            self._serve(DrainPort(self.proxy.drain), settings.admin_port),
+            self._serve(StatisticsPort(self.statistics), settings.statistics_port),
         )
         self.statistics.start()
         self._daemons.spawn(self._announce_once_ready(), "announcement")
+        if settings.has_certificate():
+            await self._start_tls()
 
     async def serve_until(self, stopped: asyncio.Future[Any]) -> None:
         """Returns once `stopped` is done; raises if a background task has died before."""
@@ -99,8 +110,9 @@ class Sidecar:
         self.proxy.drain.terminate()
         self.proxy.drain.ask(drained.set)
         await drained.wait()
-        self._server.stop_accepting()
-        await self._server.drain(LAST_S)
+        for server in self._traffic:
+            server.stop_accepting()
+        await asyncio.gather(*(server.drain(LAST_S) for server in self._traffic))
 
     async def close(self) -> None:
         """Stop everything."""
@@ -108,13 +120,43 @@ class Sidecar:
         await self.proxy.close()
         await self.readiness.close()
         self.statistics.close()
-        for server in (self._server, self._drain_port, self._statistics_port):
+        if self._certificate is not None:
+            self._certificate.close()
+        for server in (*self._traffic, *self._own):
             server.close()
+        if self.proxy.watch is not None:
+            self.proxy.watch.close()
 
-    async def _listen(self, server: ProxyServer, port: int) -> None:
+    async def _start_watching(self) -> None:
+        """Request log and user metrics: loaded for the pods that have them."""
+        from activator.queueproxy.watching import Watch
+
+        self.proxy.watch = watch = Watch(self.settings, self.proxy.breaker)
+        if watch.metrics is not None:
+            await self._serve(UserMetricsPort(watch.metrics), self.settings.user_metrics_port)
+
+    async def _start_tls(self) -> None:
+        from activator.queueproxy.tls import Certificate
+
+        self._certificate = Certificate(self.settings.certificates, self.settings.tls, self._clock)
+        server = self._traffic_server()
+        self._traffic.append(server)
+        await self._listen(server, self.settings.tls_port, self._certificate.context)
+        self._certificate.start()
+
+    def _traffic_server(self) -> ProxyServer:
+        idle_max = self.settings.container_concurrency or IDLE_UNLIMITED
+        return ProxyServer(self.proxy, idle_per_address_max=idle_max, idle_max=idle_max)
+
+    async def _serve(self, dispatcher: Dispatcher, port: int) -> None:
+        server = ProxyServer(dispatcher)
+        self._own.append(server)
+        await self._listen(server, port)
+
+    async def _listen(self, server: ProxyServer, port: int, tls: ssl.SSLContext | None = None) -> None:
         host = self.settings.pod_ip
         try:
-            await server.start(host, port)
+            await server.start(host, port, tls)
         except OSError as exc:
             raise SwellError(f"cannot listen on {host}:{port}: {exc}") from exc
 

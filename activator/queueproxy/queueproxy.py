@@ -23,11 +23,12 @@ from swell.wire import headers
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
-    from activator.proxy.headers import Extra
+    from activator.proxy.headers import Extra, Named
     from activator.proxy.heads import RequestFields
     from activator.queueproxy.readiness import Readiness
     from activator.queueproxy.settings import Settings
     from activator.queueproxy.statistics import Statistics
+    from activator.queueproxy.watching import Watch
     from swell.runtime.clock import Clock
 
 # Who asks for our health, on any path (spec dataplane 3.6).
@@ -38,31 +39,36 @@ ROUTING_AND_HOST: Final = ROUTING | {headers.ORIGINAL_HOST}
 
 
 class Ticket:
-    """What we know of a request beside its exchange: how it is counted, and its place at the breaker, if any."""
+    """What we know of a request beside its exchange: its place at the breaker, if any, and since when it has a slot.
 
-    __slots__ = ("counted", "place", "proxied")
+    `ran_s` is 0 for one that had to wait for nothing.
+    """
 
-    def __init__(self, counted: bool, proxied: bool) -> None:
-        self.counted = counted
-        self.proxied = proxied
+    __slots__ = ("place", "ran_s", "reading")
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
         self.place: Admission | None = None
+        self.ran_s = 0.0
 
 
 class Reading:
     """What the headers of a request mean to us. Found out once for requests with the same headers (bench.proxy).
 
     `proxied`: it came through the front door, so it is no probe, whatever a caller out there says that it is.
-    `counted`: it is in the statistics, and may need a slot. `ticket` is for all of them while there is no breaker:
+    `probe`: somebody looks whether we or the app are well; such a request is not in log and metrics. `counted`: it is
+    in the statistics, and may need a slot. `ticket` is for all of them while there is no breaker:
     then it never changes.
     """
 
-    __slots__ = ("counted", "drop_headers", "proxied", "set_headers", "ticket")
+    __slots__ = ("counted", "drop_headers", "probe", "proxied", "set_headers", "ticket")
 
     def __init__(self, fields: RequestFields) -> None:
         named = fields.named
         self.proxied = named.get(headers.PROXY_REQUEST) == headers.PROXY_REQUEST_ACTIVATOR
         self.counted = not named.get(headers.KUBELET_PROBE)
-        self.ticket = Ticket(self.counted, self.proxied)
+        self.probe = not self.proxied and is_probe(named)
+        self.ticket = Ticket(self)
         self.drop_headers = ROUTING_AND_HOST if self.counted else ROUTING
         value = forwarded(named, fields.headers)
         self.set_headers: Extra = ((headers.FORWARDED, value),) if value else ()
@@ -71,10 +77,17 @@ class Reading:
             self.set_headers = (*self.set_headers, (b"host", host))
 
 
+def is_probe(named: Named) -> bool:
+    """A kubelet's probe, or one that a component of the network has marked (spec dataplane 1.2)."""
+    kubelet = named.get(headers.USER_AGENT, b"").startswith(headers.USER_AGENT_KUBE_PROBE)
+    return kubelet or bool(named.get(headers.KUBELET_PROBE) or named.get(headers.NETWORK_PROBE))
+
+
 class QueueProxy:
     """Dispatcher of the proxy. `dial()` says whether the app listens now.
 
-    `breaker` is None without a limit. The tag of an exchange is its `Ticket`; a probe has none.
+    `breaker` is None without a limit. The tag of an exchange is its `Ticket`; a probe that we answer has none.
+    `watch` is told of what is over; None, which is usual, costs nothing.
     """
 
     def __init__(
@@ -99,6 +112,7 @@ class QueueProxy:
         self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._cut) if idle_s else None
         self._open = 0
         self._checks: set[asyncio.Task[None]] = set()
+        self.watch: Watch | None = None
 
     def in_flight(self) -> int:
         """Requests that are not over; a tunnel is one until it closes."""
@@ -130,12 +144,16 @@ class QueueProxy:
 
     def on_done(self, exchange: Exchange) -> None:
         ticket: Ticket | None = exchange.tag
+        now_s = self._now()
+        if self.watch is not None:
+            self._record(self.watch, exchange, ticket, now_s)
         if ticket is None:
             return
         self._open -= 1
         self._deadlines.end(exchange)
-        if ticket.counted:
-            self._requests.leave(self._now(), ticket.proxied)
+        reading = ticket.reading
+        if reading.counted:
+            self._requests.leave(now_s, reading.proxied)
         # What follows is there for few requests only (bench.proxy).
         if self._hold.since:
             self._hold.discard(exchange)
@@ -145,6 +163,13 @@ class QueueProxy:
             self._give_back(self.breaker, exchange, ticket.place)
         if self.drain.state is not SERVING:
             self.drain.finished()
+
+    def _record(self, watch: Watch, exchange: Exchange, ticket: Ticket | None, now_s: float) -> None:
+        if ticket is None or ticket.reading.probe:
+            watch.probed(exchange, now_s)
+        else:
+            ran = ticket.place is None or ticket.place is Admission.RUN
+            watch.finished(exchange, ticket.ran_s or exchange.started_s if ran else None, now_s)
 
     def _answer_probe(self, exchange: Exchange) -> bool:
         """Answer a probe (spec dataplane 3.6); False for a request."""
@@ -191,7 +216,7 @@ class QueueProxy:
             exchange.forward(self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers)
 
     def _queue_up(self, breaker: Breaker[Exchange], exchange: Exchange, reading: Reading) -> None:
-        exchange.tag = ticket = Ticket(reading.counted, reading.proxied)
+        exchange.tag = ticket = Ticket(reading)
         ticket.place = breaker.admit(exchange)
         if ticket.place is Admission.FULL:
             _answer(exchange, answers.LINE_FULL)
@@ -211,6 +236,8 @@ class QueueProxy:
             following = breaker.finish()
             if following is not None:
                 following.tag.place = Admission.RUN
+                if self.watch is not None:
+                    following.tag.ran_s = self._now()
                 self._start(following)
 
     def _give_up(self, exchange: Exchange, error: str) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from activator.queueproxy.drain import QUIET_S
 from activator.queueproxy.probe import Probe, parse_probes
 from swell.runtime import environ as env
 from swell.runtime.environ import PORT_MAX
 from swell.runtime.errors import SettingsError
+from swell.wire.errors import WireError
+from swell.wire.observability import Observability, decode
 
 ADMIN_PORT: Final = 8022
 STATISTICS_PORT: Final = 9090
+USER_METRICS_PORT: Final = 9091
+TLS_PORT: Final = 8112
+CERTIFICATES: Final = "/var/lib/knative/certs"
 # 0 does not switch the timeout off, and does not fire at once as the reference's does (spec dataplane 6).
 TIMEOUT_DEFAULT_S: Final = 300.0
 # The names of the reference's logger, and ours.
@@ -22,12 +27,21 @@ LOG_LEVELS: Final = {"": "info", "debug": "debug", "info": "info", "warn": "warn
 Address = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class TlsOptions(NamedTuple):
+    """`QUEUE_PROXY_TLS_*` as they came: read only when there is a certificate."""
+
+    min_version: str = ""
+    max_version: str = ""
+    cipher_suites: str = ""
+    curve_preferences: str = ""
+
+
+class Settings(NamedTuple):
     """All settings of one queue-proxy (spec dataplane 3.1).
 
     `container_concurrency` 0 is no limit; `response_start_timeout_s` and `idle_timeout_s` 0 are off.
-    `probes` must all pass for the app to be ready; none: it always is.
+    `probes` must all pass for the app to be ready; none: it always is. `certificates` is the folder that may have
+    tls.crt and tls.key. (No dataclass: making one takes a millisecond of each cold start.)
     """
 
     container_concurrency: int
@@ -40,6 +54,11 @@ class Settings:
     pod_ip: str
     service: str = ""
     pod_uid: str = ""
+    tls_port: int = TLS_PORT
+    tls: TlsOptions = TlsOptions()
+    certificates: str = CERTIFICATES
+    observability: Observability = Observability()
+    user_metrics_port: int = USER_METRICS_PORT
     timeout_s: float = TIMEOUT_DEFAULT_S
     response_start_timeout_s: float = 0.0
     idle_timeout_s: float = 0.0
@@ -56,14 +75,21 @@ class Settings:
         """Where the app listens; IPv4 loopback only."""
         return ("127.0.0.1", self.user_port)
 
+    def has_certificate(self) -> bool:
+        """Whether there is TLS: both files are there."""
+        return all(os.path.isfile(os.path.join(self.certificates, name)) for name in ("tls.crt", "tls.key"))
+
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
         """From environment variables. Raises `SettingsError` naming key, value and what is allowed."""
         user_port = env.port(environ, "USER_PORT", least=1)
         timeout_s = env.seconds(environ, "REVISION_TIMEOUT_SECONDS") or TIMEOUT_DEFAULT_S
         announce_to = _addresses(environ, "SWELL_ANNOUNCE_TO")
-        for key in ("SERVING_LOGGING_CONFIG", "QUEUE_SERVING_TLS_PORT"):  # part of the contract, not used yet
-            _present(environ, key)
+        # Part of the contract, without effect: our log has one form, an exchange is always full duplex, and
+        # several probes are known by their list.
+        _present(environ, "SERVING_LOGGING_CONFIG")
+        for key in ("ENABLE_HTTP_FULL_DUPLEX", "ENABLE_MULTI_CONTAINER_PROBES"):
+            env.flag(environ, key)
         return cls(
             container_concurrency=env.integer(environ, "CONTAINER_CONCURRENCY"),
             serving_port=env.port(environ, "QUEUE_SERVING_PORT"),
@@ -75,10 +101,17 @@ class Settings:
             pod_ip=env.required(environ, "SERVING_POD_IP", "the pod's IP address, by the downward API"),
             service=environ.get("SERVING_SERVICE", ""),
             pod_uid=env.required(environ, "SERVING_POD_UID", "the pod's uid") if announce_to else "",
+            tls_port=env.port(environ, "QUEUE_SERVING_TLS_PORT"),
+            tls=TlsOptions(*(environ.get(f"QUEUE_PROXY_TLS_{name.upper()}", "") for name in TlsOptions._fields)),
+            certificates=environ.get("SWELL_CERTIFICATES") or CERTIFICATES,
+            observability=_observability(environ, "OBSERVABILITY_CONFIG"),
+            user_metrics_port=env.port(environ, "METRICS_PROMETHEUS_PORT", USER_METRICS_PORT),
             timeout_s=timeout_s,
             response_start_timeout_s=env.seconds(environ, "REVISION_RESPONSE_START_TIMEOUT_SECONDS", 0.0),
             idle_timeout_s=env.seconds(environ, "REVISION_IDLE_TIMEOUT_SECONDS", 0.0),
-            probes=parse_probes(environ.get("SERVING_READINESS_PROBE", ""), user_port),
+            probes=parse_probes(
+                environ.get("SERVING_READINESS_PROBE", ""), user_port, env.flag(environ, "ENABLE_HTTP2_AUTO_DETECTION")
+            ),
             announce_to=announce_to,
             # The pod's grace is the revision's timeout: of a short one, half is left to the app for its own end.
             drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", min(QUIET_S, timeout_s / 2)),
@@ -92,6 +125,13 @@ def _present(environ: Mapping[str, str], key: str) -> str:
     if key not in environ:
         raise SettingsError(key, None, "it must be set, if only to an empty text")
     return environ[key]
+
+
+def _observability(environ: Mapping[str, str], key: str) -> Observability:
+    try:
+        return decode(environ.get(key, ""))
+    except WireError as error:
+        raise SettingsError(key, environ[key], str(error)) from error
 
 
 def _log_level(environ: Mapping[str, str], key: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
@@ -20,32 +19,27 @@ from controller.resources.meta import (
     short_hash,
     without,
 )
+from controller.resources.pod_settings import PodSettings
 from controller.resources.probes import for_kubelet
-from controller.resources.queue_container import ADMIN_PORT, configuration_name, make_queue_container
+from controller.resources.queue_container import (
+    ADMIN_PORT,
+    CERTIFICATES_VOLUME,
+    configuration_name,
+    make_queue_container,
+)
 from swell.api import labels
 from swell.api.autoscaling import Annotations
 from swell.api.kinds import DEPLOYMENT, REVISION
 from swell.api.meta import Obj
 from swell.api.podspec import serving_index
 from swell.api.serving import Revision, user_port
-from swell.api.settings import AutoscalerLimits, Defaults, Features
+from swell.api.settings import Defaults
 from swell.config.deployment import AFFINITIES, DeploymentConfig
 
 _AFFINITY_WEIGHT: Final = 100
 _HOSTNAME: Final = "kubernetes.io/hostname"
 # Keys that are ours to take away again: an object's other labels and annotations belong to somebody else.
 _OURS: Final = "knative.dev/"
-
-
-@dataclass(frozen=True, slots=True)
-class PodSettings:
-    """The cluster's settings that pods depend on."""
-
-    deployment: DeploymentConfig = field(default_factory=DeploymentConfig)
-    defaults: Defaults = field(default_factory=Defaults)
-    features: Features = field(default_factory=Features)
-    autoscaler: AutoscalerLimits = field(default_factory=AutoscalerLimits)
-    system_namespace: str = "swell-system"
 
 
 def make_deployment(revision: Revision, settings: PodSettings) -> Obj:
@@ -111,8 +105,10 @@ def _template(revision: Revision, settings: PodSettings, own: Obj, notes: Obj) -
     containers = [
         _container(revision, container, serves=index == serving) for index, container in enumerate(spec.containers)
     ]
-    queue = make_queue_container(revision, settings.deployment, settings.features, settings.system_namespace)
+    queue = make_queue_container(revision, settings)
     pod: Obj = {**without(spec.pod_spec, "containers"), "containers": [*containers, queue]}
+    if settings.system_internal_tls:
+        pod["volumes"] = [*(pod.get("volumes") or ()), CERTIFICATES_VOLUME]
     pod["terminationGracePeriodSeconds"] = _grace_s(revision, settings.deployment)
     if settings.defaults.enable_service_links is not None:
         pod.setdefault("enableServiceLinks", settings.defaults.enable_service_links)

@@ -7,6 +7,8 @@ from typing import Final
 import orjson
 
 from swell.api.meta import Obj
+from swell.api.podspec import serving_container
+from swell.api.settings import Features
 
 HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc")
 _LOOPBACK: Final = "127.0.0.1"
@@ -28,14 +30,32 @@ def for_kubelet(container: Obj, port: int | None) -> Obj:
     return probes
 
 
-def for_queue_proxy(probe: Obj | None, port: int) -> str:
-    """SERVING_READINESS_PROBE: JSON of the app's readiness probe as the queue-proxy runs it; "" without one."""
-    if not probe:
-        return ""
+def for_queue_proxy(pod_spec: Obj, port: int, features: Features) -> str:
+    """SERVING_READINESS_PROBE: JSON of the app's readiness probe as the queue-proxy runs it; "" without one.
+
+    With multi-container-probing it is a list, in the order of the containers. Sidecars' probes need a port of their
+    own, and the kubelet runs those that exec.
+    """
+    serving = serving_container(pod_spec)
+    if not features.enabled("multi-container-probing"):
+        return _dumps(_prepared(serving["readinessProbe"], port)) if serving.get("readinessProbe") else ""
+    probes = [
+        _prepared(probe, port)
+        for container in pod_spec["containers"]
+        if (probe := container.get("readinessProbe")) and (container is serving or "exec" not in probe)
+    ]
+    return _dumps(probes) if probes else ""
+
+
+def _dumps(found: object) -> str:
+    return orjson.dumps(found, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _prepared(probe: Obj, port: int) -> Obj:
     rest = {key: value for key, value in probe.items() if key not in HANDLERS}
     if (rest.get("periodSeconds") or 0) > 0 and (rest.get("timeoutSeconds") or 0) < 1:
         rest["timeoutSeconds"] = 1
-    return orjson.dumps({**rest, **_handler(probe, port)}, option=orjson.OPT_SORT_KEYS).decode()
+    return {**rest, **_handler(probe, port)}
 
 
 def of_queue_proxy(probe: Obj | None, port: int) -> Obj | None:

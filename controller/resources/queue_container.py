@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from controller.resources.pod_settings import PodSettings
 from controller.resources.probes import for_queue_proxy, of_queue_proxy
 from swell.api import labels
 from swell.api.kinds import CONFIGURATION
@@ -13,6 +14,8 @@ from swell.api.podspec import PROTOCOL_H2C
 from swell.api.serving import Revision, protocol, serving_container, user_port
 from swell.api.settings import Features, Flag
 from swell.config.deployment import RESOURCES, DeploymentConfig
+from swell.config.observability import ObservabilityConfig
+from swell.wire.observability import Observability, encode
 
 NAME: Final = "queue-proxy"
 HTTP1_PORT: Final = 8012
@@ -22,6 +25,12 @@ METRICS_PORT: Final = 9090
 USER_METRICS_PORT: Final = 9091
 TLS_PORT: Final = 8112
 
+CERTIFICATES_PATH: Final = "/var/lib/knative/certs"
+# Optional: without the Secret pods serve plain HTTP, rather than not at all.
+CERTIFICATES_VOLUME: Final[Obj] = {
+    "name": "server-certs",
+    "secret": {"secretName": "serving-certs", "optional": True},
+}
 _SECURITY: Final[Obj] = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -39,10 +48,9 @@ def queue_port(revision: Revision) -> int:
     return H2C_PORT if protocol(revision.spec.pod_spec) == PROTOCOL_H2C else HTTP1_PORT
 
 
-def make_queue_container(
-    revision: Revision, config: DeploymentConfig, features: Features, system_namespace: str
-) -> Obj:
+def make_queue_container(revision: Revision, settings: PodSettings) -> Obj:
     """The sidecar of every pod of the revision."""
+    config, features = settings.deployment, settings.features
     port = queue_port(revision)
     found: Obj = {
         "name": NAME,
@@ -55,10 +63,13 @@ def make_queue_container(
             {"name": "queue-port", "containerPort": port, "protocol": "TCP"},
             {"name": "https-port", "containerPort": TLS_PORT, "protocol": "TCP"},
         ],
-        "env": [*_identity(revision), *_settings(revision, port, features), *_cluster(config, system_namespace)],
+        "env": [*_identity(revision), *_settings(revision, port, features), *_cluster(settings)],
         "resources": _resources(revision, config, features),
         "securityContext": dict(_SECURITY),
     }
+    if settings.system_internal_tls:
+        mount = {"name": CERTIFICATES_VOLUME["name"], "mountPath": CERTIFICATES_PATH, "readOnly": True}
+        found["volumeMounts"] = [mount]
     probe = of_queue_proxy(serving_container(revision.spec.pod_spec).get("readinessProbe"), port)
     return {**found, "readinessProbe": probe} if probe else found
 
@@ -80,7 +91,6 @@ def _identity(revision: Revision) -> list[Obj]:
 def _settings(revision: Revision, port: int, features: Features) -> list[Obj]:
     spec = revision.spec
     app = user_port(spec.pod_spec)
-    probe = serving_container(spec.pod_spec).get("readinessProbe")
     duplex = revision.meta.annotations.get(labels.HTTP_FULL_DUPLEX, "").lower() == "enabled"
     return [
         _value("QUEUE_SERVING_PORT", str(port)),
@@ -90,22 +100,39 @@ def _settings(revision: Revision, port: int, features: Features) -> list[Obj]:
         _value("REVISION_RESPONSE_START_TIMEOUT_SECONDS", str(spec.response_start_timeout_s or 0)),
         _value("REVISION_IDLE_TIMEOUT_SECONDS", str(spec.idle_timeout_s or 0)),
         _value("USER_PORT", str(app)),
-        _value("SERVING_READINESS_PROBE", for_queue_proxy(probe, app)),
+        _value("SERVING_READINESS_PROBE", for_queue_proxy(spec.pod_spec, app, features)),
         _value("ENABLE_HTTP2_AUTO_DETECTION", _flag(features, "autodetect-http2")),
         _value("ENABLE_HTTP_FULL_DUPLEX", "true" if duplex else "false"),
         _value("ENABLE_MULTI_CONTAINER_PROBES", _flag(features, "multi-container-probing")),
     ]
 
 
-def _cluster(config: DeploymentConfig, system_namespace: str) -> list[Obj]:
+def _cluster(settings: PodSettings) -> list[Obj]:
+    config = settings.deployment
     return [
         _value("SERVING_LOGGING_CONFIG", ""),
         _value("SERVING_LOGGING_LEVEL", ""),
-        _value("SYSTEM_NAMESPACE", system_namespace),
+        _value("SYSTEM_NAMESPACE", settings.system_namespace),
+        _value("OBSERVABILITY_CONFIG", _observability(settings.observability)),
         _value("ROOT_CA", config.queue_sidecar_rootca),
+        *(
+            _value(f"QUEUE_PROXY_TLS_{name.upper().replace('-', '_')}", value)
+            for name, value in config.queue_sidecar_tls.items()
+        ),
         _value("SWELL_ANNOUNCE_TO", ",".join(config.announce_to)),
         _value("SWELL_DRAIN_QUIET_S", f"{config.drain_quiet_s:g}"),
     ]
+
+
+def _observability(config: ObservabilityConfig) -> str:
+    return encode(
+        Observability(
+            config.enable_request_log,
+            config.request_log_template,
+            config.enable_probe_request_log,
+            config.request_metrics_protocol,
+        )
+    )
 
 
 def configuration_name(revision: Revision) -> str:

@@ -15,6 +15,8 @@ ANNOUNCE_TO: Final = "swell.announce-to"
 DRAIN_QUIET: Final = "swell.drain-quiet-period"
 AFFINITIES: Final = ("prefer-spread-revision-over-nodes", "none")
 RESOURCES: Final = ("cpu", "memory", "ephemeral-storage")
+TLS_OPTIONS: Final = ("min-version", "max-version", "cipher-suites", "curve-preferences")
+TLS_VERSIONS: Final = ("", "1.2", "1.3")
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})", re.ASCII)
 
@@ -23,6 +25,7 @@ _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[^\s:/]+):(\d{1,5})", re.ASCII)
 class DeploymentConfig:
     """How a revision's pods are made. `_s` are seconds.
 
+    `queue_sidecar_tls` has what the `TLS_OPTIONS` are set to.
     `announce_to` are the activators' admin addresses, as host:port, that a pod tells when it can serve.
     A pod that is to go serves on until no request has come for `drain_quiet_s`. Only front doors send it any, and they
     see it go when Kubernetes does: this need not outlast load balancers, as the reference's 30 s do.
@@ -36,6 +39,7 @@ class DeploymentConfig:
     queue_sidecar_limits: Mapping[str, str] = field(default_factory=dict)
     queue_sidecar_token_audiences: tuple[str, ...] = ()
     queue_sidecar_rootca: str = ""
+    queue_sidecar_tls: Mapping[str, str] = field(default_factory=lambda: dict.fromkeys(TLS_OPTIONS, ""))
     default_affinity_type: str = AFFINITIES[0]
     pod_is_always_schedulable: bool = False
     announce_to: tuple[str, ...] = ("activator-pods.swell-system.svc.cluster.local.:9090",)
@@ -55,6 +59,7 @@ def parse(data: Mapping[str, str]) -> DeploymentConfig:
         queue_sidecar_limits=_quantities(reader, "limit", {}),
         queue_sidecar_token_audiences=_words(reader, "queue-sidecar-token-audiences", ()),
         queue_sidecar_rootca=reader.text("queue-sidecar-rootca", ""),
+        queue_sidecar_tls={name: reader.text(f"queue-sidecar-tls-{name}", "") for name in TLS_OPTIONS},
         default_affinity_type=reader.choice("default-affinity-type", stock.default_affinity_type, AFFINITIES),
         pod_is_always_schedulable=reader.flag("pod-is-always-schedulable", False),
         announce_to=_words(reader, ANNOUNCE_TO, stock.announce_to),
@@ -63,6 +68,8 @@ def parse(data: Mapping[str, str]) -> DeploymentConfig:
     reader.check(bool(config.queue_sidecar_image), "queue-sidecar-image", "the name of an image")
     reader.check(config.digest_resolution_timeout_s > 0, "digest-resolution-timeout", "more than 0s")
     reader.check(config.drain_quiet_s >= 0, DRAIN_QUIET, "0s or more")
+    for name in ("min-version", "max-version"):
+        reader.check(config.queue_sidecar_tls[name] in TLS_VERSIONS, f"queue-sidecar-tls-{name}", "1.2, 1.3, or empty")
     for address in config.announce_to:
         _check_address(reader, address)
     return config

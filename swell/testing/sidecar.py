@@ -19,12 +19,14 @@ _hosts = itertools.count(1)
 
 @dataclass
 class Sidecar:
-    """A running queue-proxy. `address` takes the traffic, `admin` the drain, `statistics` the scrapes."""
+    """A running queue-proxy. `address` takes the traffic, `admin` the drain, the others scrapes and TLS if it is on."""
 
     process: asyncio.subprocess.Process
     address: Address
     admin: Address
     statistics: Address
+    user_metrics: Address
+    tls: Address
     announcement: Announcement
 
     def terminate(self) -> None:
@@ -38,11 +40,11 @@ class Sidecar:
 
 def environment(app_port: int, host: str, **changes: str) -> dict[str, str]:
     """What the controller sets; `changes` by name, an empty probe by default."""
-    serving, admin, statistics = free_ports(3, host)
+    serving, admin, statistics, user_metrics, tls = free_ports(5, host)
     settings = {
         "CONTAINER_CONCURRENCY": "0",
         "QUEUE_SERVING_PORT": str(serving),
-        "QUEUE_SERVING_TLS_PORT": "8112",
+        "QUEUE_SERVING_TLS_PORT": str(tls),
         "USER_PORT": str(app_port),
         "REVISION_TIMEOUT_SECONDS": "300",
         "SERVING_NAMESPACE": "default",
@@ -55,20 +57,26 @@ def environment(app_port: int, host: str, **changes: str) -> dict[str, str]:
         "SERVING_LOGGING_LEVEL": "",
         "SWELL_ADMIN_PORT": str(admin),
         "SWELL_STATISTICS_PORT": str(statistics),
+        "METRICS_PROMETHEUS_PORT": str(user_metrics),
     }
     return settings | changes
 
 
 @asynccontextmanager
 async def sidecar(
-    app: App, command: Iterable[str] = ("-m", "activator.queueproxy"), **env: str
+    app: App, command: Iterable[str] = ("-m", "activator.queueproxy"), *, output: int | None = None, **env: str
 ) -> AsyncIterator[Sidecar]:
-    """Start a queue-proxy for `app` on a loopback address of its own; here once it has announced itself."""
+    """Start a queue-proxy for `app` on a loopback address of its own; here once it has announced itself.
+
+    `output` is where its standard output goes, as for a subprocess.
+    """
     host = f"127.83.{os.getpid() % 251 + 1}.{next(_hosts) % 250 + 1}" if sys.platform == "linux" else "127.0.0.1"
     settings = environment(app.port, host, **env)
     async with announcements() as (port, announced):
         settings.setdefault("SWELL_ANNOUNCE_TO", f"127.0.0.1:{port}")
-        process = await asyncio.create_subprocess_exec(sys.executable, *command, env=os.environ | settings)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *command, env=os.environ | settings, stdout=output
+        )
         try:
             async with asyncio.timeout(WAIT_S):
                 announcement = await announced.get()
@@ -77,6 +85,8 @@ async def sidecar(
                 announcement.host_port,
                 (host, int(settings["SWELL_ADMIN_PORT"])),
                 (host, int(settings["SWELL_STATISTICS_PORT"])),
+                (host, int(settings["METRICS_PROMETHEUS_PORT"])),
+                (host, int(settings["QUEUE_SERVING_TLS_PORT"])),
                 announcement,
             )
         finally:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SERVING_NAMESPACE = b"knative-serving-namespace"
 SERVING_REVISION = b"knative-serving-revision"
+SERVING_TAG = b"knative-serving-tag"
+SERVING_DEFAULT_ROUTE = b"knative-serving-default-route"
 
 SERVING_TAG = b"knative-serving-tag"
 SERVING_DEFAULT_ROUTE = b"knative-serving-default-route"
@@ -35,4 +39,8 @@ SERVER_TIMING = b"server-timing"
 PRIORITY = b"swell-priority"  # `low`: the first to go when the waiting room is full
 
 STATS_CONTENT_TYPE = b"application/protobuf"
-STATS_ACCEPT_MARK = b"protobuf"  # a scraper whose Accept names it wants the binary form
+
+
+def asked_host(named: Mapping[bytes, bytes]) -> bytes:
+    """The host that the caller asked for, whatever a proxy has put in its place; b"" if there is none."""
+    return named.get(ORIGINAL_HOST) or named.get(b"host", b"")

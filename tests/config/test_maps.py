@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from swell.api.settings import ApiSettings, Defaults, Features, Flag, SecurePodDefaults
-from swell.config import admission, defaults, deployment, domain, features, network
+from swell.config import admission, defaults, deployment, domain, features, network, observability
 from swell.config.deployment import DeploymentConfig
 from swell.config.network import NetworkConfig
+from swell.config.observability import ObservabilityConfig
 from swell.runtime.errors import SettingsError
 
 
@@ -20,6 +21,7 @@ from swell.runtime.errors import SettingsError
         (deployment, DeploymentConfig()),
         (features, Features()),
         (network, NetworkConfig()),
+        (observability, ObservabilityConfig()),
     ],
 )
 def test_an_empty_map_gives_the_stock_values(module: Any, stock: object) -> None:
@@ -45,6 +47,10 @@ def test_an_empty_map_gives_the_stock_values(module: Any, stock: object) -> None
         (deployment, "default-affinity-type", "close", "prefer-spread-revision-over-nodes, none"),
         (deployment, "swell.announce-to", "nowhere", "host:port"),
         (deployment, "swell.announce-to", "h:0", "host:port"),
+        (deployment, "queue-sidecar-tls-min-version", "1.1", "1.2, 1.3, or empty"),
+        (observability, "logging.enable-request-log", "Enabled", "true or false"),
+        (observability, "logging.request-log-template", "a\n {{.Request.Mthod}}", "line 2, column 2: no field"),
+        (observability, "request-metrics-protocol", "grpc", "none, prometheus"),
         (network, "domain-template", "{{.Name}}/{{.Domain}}", "a host name without port and path"),
         (network, "domain-template", "{{.Nope}}", "the fields .Name"),
         (network, "tag-template", "{{.Namespace}}", "the fields .Name, .Tag"),
@@ -178,3 +184,24 @@ def test_admission_takes_its_settings_from_three_maps() -> None:
     assert not found.features.permitted("multi-container")
     with pytest.raises(SettingsError, match="config-defaults"):
         admission.parse({"config-defaults": {"container-concurrency": "-1"}})
+
+
+def test_what_is_recorded_of_requests() -> None:
+    found = observability.parse(
+        {
+            "logging.revision-url-template": "http://logs/${REVISION_UID}",
+            "logging.enable-request-log": "true",
+            "logging.request-log-template": "{{.Request.Method}}",
+            "logging.enable-probe-request-log": "true",
+            "request-metrics-protocol": "Prometheus",
+            "tracing-protocol": "none",
+        }
+    )
+    assert found == ObservabilityConfig("http://logs/${REVISION_UID}", True, "{{.Request.Method}}", True, "prometheus")
+
+
+def test_an_empty_template_is_refused_only_while_the_log_is_on() -> None:
+    empty = {"logging.request-log-template": " "}
+    assert observability.parse(empty) == ObservabilityConfig()
+    with pytest.raises(SettingsError, match="a template, or no such key for the default one"):
+        observability.parse(empty | {"logging.enable-request-log": "true"})

@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from controller.plan import Plan
-from controller.resources.deployment import PodSettings, make_deployment
+from controller.resources.deployment import make_deployment
+from controller.resources.pod_settings import PodSettings
 from controller.revision import Seen, plan
 from swell.api import labels
 from swell.api.kinds import DEPLOYMENT, POD_AUTOSCALER, REVISION
 from swell.api.meta import Obj
 from swell.api.statuses import RevisionStatus
 from swell.config.deployment import DeploymentConfig
+from swell.config.observability import ObservabilityConfig
 from swell.kube.apply import difference
 from swell.testing.serving import NOW_S, condition, owned_by, revision, status
 
@@ -325,7 +327,8 @@ def test_the_pod_that_is_asked_is_one_that_stays() -> None:
 
 
 def test_the_log_url_names_the_revisions_uid() -> None:
-    planned = plan(Seen(revision(), SETTINGS, log_url_template="http://logs/${REVISION_UID}"), NOW_S)
+    settings = PodSettings(observability=ObservabilityConfig(revision_url_template="http://logs/${REVISION_UID}"))
+    planned = plan(Seen(revision(), settings), NOW_S)
     assert isinstance(planned.status, RevisionStatus)
     assert planned.status.log_url == "http://logs/uid-svc-00001"
 

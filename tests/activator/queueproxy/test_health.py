@@ -49,7 +49,6 @@ async def test_with_a_period_a_check_is_one_attempt() -> None:
 
 
 REFUSED = [
-    ("case 53: no probe header", KUBELET, b"unexpected probe header value: \n"),
     ("another value", KUBELET | {"K-Network-Probe": "no <b>"}, b"unexpected probe header value: no <b>\n"),
     ("an ingress without a hash", {"K-Network-Probe": "probe"}, b"a probe request must contain a non-empty"),
 ]
@@ -61,6 +60,15 @@ async def test_a_probe_that_asks_for_something_else_is_refused(headers: dict[str
         answer = await call(qp.address, "/", headers)
     assert answer.status == 400
     assert answer.body.startswith(body)
+
+
+async def test_case_53_a_kubelet_that_does_not_say_what_it_probes_is_refused() -> None:
+    app = App()
+    await app.start()
+    async with sidecar(app) as qp:
+        answer = await call(qp.address, "/", KUBELET)
+    assert (answer.status, answer.body) == (400, b"unexpected probe header value: \n")
+    assert app.heads == []
 
 
 async def test_an_ingress_gets_its_hash_back() -> None:
@@ -99,6 +107,18 @@ async def test_case_55_a_legacy_kubelet_probe_passes_a_saturated_limit_uncounted
         blocking.send("/block")
         await app.until(lambda app: len(app.heads) == 1)
         assert (await call(qp.address, "/", {"K-Kubelet-Probe": "1"})).body == b"ok"
+
+
+async def test_case_56_of_two_probes_both_must_pass() -> None:
+    first, second = App(), App()
+    await first.start()
+    await second.start()
+    probes = [{"httpGet": {"port": 0}, "periodSeconds": 5}, {"tcpSocket": {"port": second.port}, "periodSeconds": 5}]
+    async with sidecar(first, SERVING_READINESS_PROBE=json.dumps(probes)) as qp:
+        assert (await call(qp.address, "/", KUBELET | QUEUE)).body == b"queue"
+        await second.stop()
+        answer = await call(qp.address, "/", KUBELET | QUEUE)
+        assert (answer.status, answer.body) == (503, b"")
 
 
 async def test_case_57_redirects_are_followed_and_the_last_status_decides() -> None:

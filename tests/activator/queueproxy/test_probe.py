@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from activator.queueproxy.probe import Outcome, Probe, attempt, parse_probes
+from swell.runtime.errors import SettingsError
 from swell.testing.peers import free_port
 
 PASSED, ABSENT, FAILED = Outcome.PASSED, Outcome.ABSENT, Outcome.FAILED
@@ -90,6 +91,12 @@ async def test_with_https_the_certificate_is_not_checked(tmp_path: Path) -> None
         assert await attempt(Probe("httpGet", port, scheme="https", timeout_s=5)) is PASSED
 
 
+async def test_what_the_kubelet_or_nobody_runs_is_refused() -> None:
+    for wrong in ({"exec": {"command": ["true"]}}, {}):
+        with pytest.raises(SettingsError, match="httpGet, tcpSocket or grpc"):
+            parse_probes(json.dumps(wrong), 8080)
+
+
 def test_what_the_controller_prepares_is_read() -> None:
     http = {
         "httpGet": {"path": "ready?x=1", "port": 9, "scheme": "HTTPS", "httpHeaders": [{"name": "a", "value": "b"}]},
@@ -113,3 +120,9 @@ def test_what_the_controller_prepares_is_read() -> None:
         Probe("tcpSocket", 8080),
     )
     assert parse_probes("", 8080) == ()
+
+
+def test_grpc_and_the_detection_of_http2_are_read() -> None:
+    found = parse_probes(json.dumps([{"grpc": {"port": 0, "service": "ready"}}, {"httpGet": {}}]), 8080, True)
+    assert found == (Probe("grpc", 8080, service="ready"), Probe("httpGet", 8080, detect_http2=True))
+    assert not parse_probes('{"httpGet": {"scheme": "HTTPS"}}', 8080, True)[0].detect_http2

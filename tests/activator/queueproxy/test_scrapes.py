@@ -24,9 +24,17 @@ async def test_case_60_other_paths_are_not_found() -> None:
             assert (await call(address, "/")).status == 404
 
 
-async def test_who_does_not_ask_for_protobuf_gets_text() -> None:
+async def test_case_58_protobuf_is_what_everybody_gets_who_does_not_ask_for_text() -> None:
     async with sidecar(App()) as qp:
-        answer = await call(qp.statistics, "/metrics")
+        for headers in ({}, {"Accept": "*/*"}, {"Accept": "text/plain, application/protobuf"}):
+            answer = await call(qp.statistics, "/metrics", headers)
+            assert answer.headers["content-type"] == "application/protobuf"
+
+
+async def test_who_asks_for_text_gets_it_with_the_names_that_it_had() -> None:
+    prometheus = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1"
+    async with sidecar(App()) as qp:
+        answer = await call(qp.statistics, "/metrics", {"Accept": prometheus})
     assert answer.headers["content-type"].startswith("text/plain")
     labels = (
         'destination_namespace="default",destination_configuration="hello",'

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from activator.queueproxy.probe import Probe
-from activator.queueproxy.settings import Settings
+from activator.queueproxy.settings import Settings, TlsOptions
 from swell.runtime.errors import SettingsError
+from swell.wire.observability import Observability, encode
 
 REQUIRED = {
     "CONTAINER_CONCURRENCY": "7",
@@ -55,8 +56,19 @@ def test_all_that_is_optional_is_read() -> None:
             "SWELL_DRAIN_QUIET_S": "1.5",
             "SWELL_ADMIN_PORT": "18022",
             "SWELL_STATISTICS_PORT": "19090",
+            "QUEUE_SERVING_TLS_PORT": "18112",
+            "QUEUE_PROXY_TLS_MIN_VERSION": "1.2",
+            "SWELL_CERTIFICATES": "/elsewhere",
+            "METRICS_PROMETHEUS_PORT": "19091",
+            "OBSERVABILITY_CONFIG": encode(Observability(True, "{{.TraceID}}", True, "prometheus")),
+            "ENABLE_HTTP_FULL_DUPLEX": "true",
+            "ENABLE_MULTI_CONTAINER_PROBES": "False",
+            "ENABLE_HTTP2_AUTO_DETECTION": "true",
         }
     )
+    assert (settings.tls_port, settings.tls, settings.certificates) == (18112, TlsOptions("1.2"), "/elsewhere")
+    assert settings.observability == Observability(True, "{{.TraceID}}", True, "prometheus")
+    assert settings.user_metrics_port == 19091
     assert (settings.response_start_timeout_s, settings.idle_timeout_s) == (10, 20)
     assert (settings.service, settings.pod_uid, settings.log_level) == ("hello", "u-1", "warning")
     assert settings.probes == (Probe("tcpSocket", 8080),)
@@ -92,6 +104,16 @@ WRONG = [
     ("SERVING_READINESS_PROBE", "{}"),
     ("SERVING_READINESS_PROBE", '{"exec": {"command": ["true"]}}'),
     ("SERVING_READINESS_PROBE", '{"httpGet": {"scheme": "FTP"}}'),
+    ("SERVING_READINESS_PROBE", '{"httpGet": {"httpHeaders": [{"name": "a"}]}}'),
+    ("QUEUE_SERVING_TLS_PORT", "https"),
+    ("METRICS_PROMETHEUS_PORT", "https"),
+    ("ENABLE_HTTP_FULL_DUPLEX", "Enabled"),
+    ("ENABLE_HTTP2_AUTO_DETECTION", "yes"),
+    ("ENABLE_MULTI_CONTAINER_PROBES", "1"),
+    ("OBSERVABILITY_CONFIG", "{"),
+    ("OBSERVABILITY_CONFIG", "[]"),
+    ("OBSERVABILITY_CONFIG", '{"enableRequestLog": "yes"}'),
+    ("OBSERVABILITY_CONFIG", '{"requestMetrics": {"protocol": 1}}'),
     ("SWELL_ANNOUNCE_TO", "activator"),
     ("SWELL_DRAIN_QUIET_S", "inf"),
 ]

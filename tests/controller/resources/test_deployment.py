@@ -7,15 +7,19 @@ from typing import Any
 
 import pytest
 
-from controller.resources.deployment import PodSettings, make_deployment, renewed
+from controller.resources.deployment import make_deployment, renewed
 from controller.resources.meta import deployment_name, short_hash
+from controller.resources.pod_settings import PodSettings
 from swell.api import labels
 from swell.api.kinds import REVISION
 from swell.api.meta import Obj
 from swell.api.settings import AutoscalerLimits, Defaults, Features, Flag
+from swell.config import deployment
 from swell.config.deployment import DeploymentConfig
+from swell.config.observability import ObservabilityConfig
 from swell.kube.apply import difference
 from swell.testing.serving import owned_by, pod_spec, revision, template
+from swell.wire.observability import Observability, decode
 
 SETTINGS = PodSettings(
     deployment=DeploymentConfig(queue_sidecar_image="queue", announce_to=("127.0.0.1:9090", "127.0.0.2:9090"))
@@ -143,7 +147,10 @@ def test_the_queue_proxy_comes_last_and_knows_where_it_is() -> None:
         "SYSTEM_NAMESPACE": "swell-system",
         "SWELL_ANNOUNCE_TO": "127.0.0.1:9090,127.0.0.2:9090",
         "ENABLE_HTTP_FULL_DUPLEX": "false",
+        "QUEUE_PROXY_TLS_MIN_VERSION": "",
+        "QUEUE_PROXY_TLS_CURVE_PREFERENCES": "",
     }
+    assert decode(found["OBSERVABILITY_CONFIG"]) == Observability()
     assert {name: found[name] for name in expected} == expected
     fields = {name: value["fieldRef"]["fieldPath"] for name, value in found.items() if isinstance(value, dict)}
     assert fields == {
@@ -203,6 +210,49 @@ def test_a_sidecar_of_the_users_has_no_port_and_no_probes_of_the_apps() -> None:
     assert "PORT" not in variables(helper)
     assert variables(helper)["K_SERVICE"] == "svc"
     assert found["spec"]["template"]["metadata"]["annotations"][labels.KUBECTL_DEFAULT_CONTAINER] == "app"
+
+
+def test_case_74_with_multi_container_probing_sidecars_are_probed_too() -> None:
+    serving = {"name": "app", "ports": [{"containerPort": 8080}], "readinessProbe": {"exec": {"command": ["x"]}}}
+    helpers = [
+        {"name": "web", "readinessProbe": {"httpGet": {"port": 8081}, "periodSeconds": 5}},
+        {"name": "shell", "readinessProbe": {"exec": {"command": ["y"]}}},
+        {"name": "none"},
+    ]
+    features = Features({"multi-container-probing": Flag.ENABLED})
+    *apps, queue = containers(made(PodSettings(features=features), {"containers": [serving, *helpers]}))
+    assert json.loads(variables(queue)["SERVING_READINESS_PROBE"]) == [
+        {"tcpSocket": {"host": "127.0.0.1", "port": 8080}},
+        {
+            "httpGet": {"host": "127.0.0.1", "port": 8081, "scheme": "HTTP"},
+            "periodSeconds": 5,
+            "timeoutSeconds": 1,
+        },
+    ]
+    assert variables(queue)["ENABLE_MULTI_CONTAINER_PROBES"] == "true"
+    assert [app["name"] for app in apps if "readinessProbe" in app] == ["app", "shell"], "what only the kubelet can run"
+    silent = {"containers": [{"name": "app", "readinessProbe": None}]}
+    assert variables(containers(made(PodSettings(features=features), silent))[-1])["SERVING_READINESS_PROBE"] == ""
+
+
+def test_what_is_recorded_of_requests_and_how_tls_is_spoken_is_told_to_the_queue_proxy() -> None:
+    settings = PodSettings(
+        observability=ObservabilityConfig("", True, "{{.TraceID}}", True, "prometheus"),
+        deployment=deployment.parse({"queue-sidecar-tls-cipher-suites": "TLS_X"}),
+    )
+    found = variables(containers(made(settings))[-1])
+    assert decode(found["OBSERVABILITY_CONFIG"]) == Observability(True, "{{.TraceID}}", True, "prometheus")
+    assert found["QUEUE_PROXY_TLS_CIPHER_SUITES"] == "TLS_X"
+
+
+def test_with_internal_tls_certificates_are_mounted_where_there_are_any() -> None:
+    volumes = [{"name": "data", "emptyDir": {}}]
+    found = made(PodSettings(system_internal_tls=True), {**pod_spec(), "volumes": volumes})
+    certificates = {"name": "server-certs", "secret": {"secretName": "serving-certs", "optional": True}}
+    assert found["spec"]["template"]["spec"]["volumes"] == [*volumes, certificates]
+    mount = {"name": "server-certs", "mountPath": "/var/lib/knative/certs", "readOnly": True}
+    assert containers(found)[-1]["volumeMounts"] == [mount]
+    assert "volumes" not in made()["spec"]["template"]["spec"]
 
 
 def test_resources_of_the_queue_proxy_by_settings_then_by_annotation() -> None:

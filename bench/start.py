@@ -1,0 +1,109 @@
+"""What the start of a queue-proxy costs: from exec until it has announced itself, for an app that listens already.
+
+Run as images run it. One start at a time first, then `--burst` of them at once on two cores, as a node does that
+gets many pods: `burst_cpu_ms` is the processor time of one start among them. `rss_mb` is taken after 200 requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import statistics
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bench.coldstart import report
+from swell.testing.peers import App, call
+from swell.testing.processes import cpu_s, rss_mb
+from swell.testing.sidecar import announcements, environment
+
+PROBE = '{"tcpSocket":{"host":"127.0.0.1","port":0},"successThreshold":1}'
+COMMAND = (sys.executable, "-S", "-P", "-m", "activator.queueproxy")
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = argparse.ArgumentParser(prog="python -m bench.start", description=__doc__)
+    parser.add_argument("--starts", type=int, default=30)
+    parser.add_argument("--burst", type=int, default=20)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    report(asyncio.run(measure(options.starts, options.burst)), as_json=options.json)
+
+
+async def measure(starts: int, burst: int) -> dict[str, float]:
+    """Milliseconds and megabytes."""
+    app = App()
+    await app.start()
+    with tempfile.TemporaryDirectory(prefix="swell-bench-") as compiled:
+        # As in an image, where everything is compiled.
+        os.environ |= {"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
+        return await _measure(app, starts, burst)
+
+
+async def _measure(app: App, starts: int, burst: int) -> dict[str, float]:
+    async with announcements() as (port, announced):
+        alone, cpu, memory = [], [], 0.0
+        for number in range(starts + 2):
+            with started(app, port, number) as (process, began_s):
+                address = (await announced.get()).host_port
+                if number >= 2:  # the first ones compile
+                    alone.append(1e3 * (time.monotonic() - began_s))
+                    cpu.append(1e3 * cpu_s(process))
+                if number == starts + 1:
+                    for _ in range(200):
+                        await call(address)
+                    memory = rss_mb(process)
+        began_s = time.monotonic()
+        pids = [start(app, port, number) for number in range(burst)]
+        for _ in range(burst):
+            await announced.get()
+        took_s = time.monotonic() - began_s
+        burst_cpu = [1e3 * cpu_s(pid) for pid in pids]
+        for pid in pids:
+            stop(pid)
+    return {
+        "start_ms": round(statistics.median(alone), 1),
+        "start_min_ms": round(min(alone), 1),
+        "start_cpu_ms": round(statistics.median(cpu), 1),
+        "start_cpu_min_ms": round(min(cpu), 1),
+        "burst_ms": round(1e3 * took_s, 1),
+        "burst_cpu_ms": round(statistics.median(burst_cpu), 1),
+        "rss_mb": round(memory, 1),
+    }
+
+
+def start(app: App, announce_port: int, number: int) -> int:
+    """A queue-proxy as a process; its pid."""
+    env = environment(app.port, f"127.85.{number // 250 + 1}.{number % 250 + 1}") | {
+        "SERVING_READINESS_PROBE": PROBE,
+        "SWELL_ANNOUNCE_TO": f"127.0.0.1:{announce_port}",
+        "SERVING_LOGGING_LEVEL": "warn",
+        "PYTHONPATH": os.pathsep.join((os.getcwd(), sysconfig.get_path("purelib"))),
+    }
+    return os.posix_spawn(COMMAND[0], COMMAND, os.environ | env)
+
+
+@contextmanager
+def started(app: App, announce_port: int, number: int) -> Iterator[tuple[int, float]]:
+    """A queue-proxy meanwhile: its pid, and when it was started."""
+    began_s = time.monotonic()
+    pid = start(app, announce_port, number)
+    try:
+        yield pid, began_s
+    finally:
+        stop(pid)
+
+
+def stop(pid: int) -> None:
+    os.kill(pid, 9)
+    os.waitpid(pid, 0)
+
+
+if __name__ == "__main__":
+    main()
