@@ -74,6 +74,7 @@ class Lane:
     __slots__ = (
         "_backends",
         "_clock",
+        "_http2",
         "_known_backends",
         "_now",
         "_nowhere",
@@ -108,6 +109,7 @@ class Lane:
         self._clock = clock
         self._now = clock.now
         self._patience_s = settings.failed_patience_s
+        self._http2 = False
         self._known_backends: list[Backend] = []
         self._waiting = False
         self._timer: Cancellable | None = None
@@ -124,7 +126,7 @@ class Lane:
             self._wait(exchange, front=False)
         else:
             exchange.tag = backend
-            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS)
+            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS, http2=self._http2)
 
     def unsent(self, exchange: Exchange, backend: Backend) -> None:
         """Nothing of the request has reached the pod: another one, or the head of the line."""
@@ -156,12 +158,13 @@ class Lane:
         while (started := self.throttler.next()) is not None:
             exchange, backend = started
             exchange.tag = backend
-            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS)
+            exchange.forward(backend.address, set_headers=SET_HEADERS, drop_headers=DROP_HEADERS, http2=self._http2)
         self._line_changed()
 
     def revision_changed(self, facts: RevisionFacts) -> None:
         """The Revision exists, with these limits. Requests in flight keep their slots."""
         before, self.facts = self.facts, facts
+        self._http2 = facts.http2
         if before is None or before.container_concurrency != facts.container_concurrency:
             self.throttler.set_limit(facts.container_concurrency)
         if before is None or before.timeout_s != facts.timeout_s:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from swell.api.podspec import PROTOCOL_H2C, protocol, serving_index
+
 # What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
 TIMEOUT_DEFAULT_S: Final = 300.0
 
@@ -18,6 +20,7 @@ class RevisionFacts:
     and the idle timeout (waiting is idle: spec dataplane 2.8, 3.5).
     `kubernetes_decides`: a pod counts only once Kubernetes calls it ready, because it has probes that
     only the kubelet can run (spec dataplane 2.6, optimised readiness).
+    `http2`: its pods are spoken to in HTTP/2 with prior knowledge, whatever the caller speaks.
     """
 
     container_concurrency: int = 0
@@ -25,6 +28,7 @@ class RevisionFacts:
     head_timeout_s: float = TIMEOUT_DEFAULT_S
     kubernetes_decides: bool = False
     failed: str = ""
+    http2: bool = False
 
 
 def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
@@ -38,6 +42,7 @@ def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
         head_timeout_s=min(timeout_s, *(float(other or timeout_s) for other in others)),
         kubernetes_decides=any(_has_kubelet_probe(container) for container in spec.get("containers") or []),
         failed=_failure(revision),
+        http2=serving_index(spec) is not None and protocol(spec) == PROTOCOL_H2C,
     )
 
 

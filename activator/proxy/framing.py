@@ -69,11 +69,12 @@ class UntilClose:
 
 
 class Chunked:
-    """A body in chunks, with its trailers."""
+    """A body in chunks. `trailers` are those that came behind it, with names in lower case; None without any."""
 
-    __slots__ = ("_left", "_line", "_trailer_bytes")
+    __slots__ = ("_left", "_line", "_trailer_bytes", "trailers")
 
     def __init__(self) -> None:
+        self.trailers: list[tuple[bytes, bytes]] | None = None
         # Data and its CRLF still to come of the current chunk; -1 once the trailers have begun.
         self._left = 0
         # The beginning of a line whose end has not come yet.
@@ -127,9 +128,13 @@ class Chunked:
         self._trailer_bytes += len(text) + 2
         if self._trailer_bytes > TRAILER_BYTES_MAX:
             raise RemoteProtocolError("trailers too large", 431)
-        if text and not _TRAILER_LINE.fullmatch(text):
+        if not text:
+            return True
+        if not _TRAILER_LINE.fullmatch(text):
             raise RemoteProtocolError("malformed trailer")
-        return not text
+        name, _, value = text.partition(b":")
+        self.trailers = [*(self.trailers or ()), (name.lower(), value.strip(b" \t"))]
+        return False
 
     def _keep(self, part: bytes) -> None:
         self._line += part

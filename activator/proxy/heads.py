@@ -25,6 +25,8 @@ from activator.proxy.headers import (
     tokens,
 )
 
+# How a connection begins that speaks HTTP/2; it looks like a head so that nothing else takes it for one of its own.
+HTTP2_HEAD: Final = b"PRI * HTTP/2.0\r\n\r\n"
 # A head that is larger is not remembered for the next message.
 HEAD_KEPT_BYTES_MAX: Final = 8 * 1024
 
@@ -48,7 +50,19 @@ class RequestFields:
     the dispatcher's: what it has found out from the headers.
     """
 
-    __slots__ = ("has_body", "headers", "host", "keep_alive", "memo", "named", "raw", "sent", "upgrade", "version")
+    __slots__ = (
+        "has_body",
+        "headers",
+        "host",
+        "keep_alive",
+        "memo",
+        "named",
+        "raw",
+        "sent",
+        "sent_block",
+        "upgrade",
+        "version",
+    )
 
     def __init__(self, raw: bytes) -> None:
         """From the minor version on, to the end of the head. Raises `RemoteProtocolError`."""
@@ -68,6 +82,7 @@ class RequestFields:
             self.keep_alive = version == "1.1"
         # What goes to the app in their place, and for which headers to set and drop; kept for the next request.
         self.sent: tuple[Extra, frozenset[bytes], bytes] | None = None
+        self.sent_block: tuple[Extra, frozenset[bytes], bytes] | None = None
         self.memo: Any = None
 
 
@@ -131,7 +146,7 @@ def check_beginning(part: bytes) -> None:
     line = _REQUEST_LINE.match(part)
     if line is not None:
         _find_fields(part, line.end(), part.rfind(b"\r\n") + 2)
-    elif not _REQUEST_LINE_BEGINS.fullmatch(part):
+    elif not _REQUEST_LINE_BEGINS.fullmatch(part) and not HTTP2_HEAD.startswith(part):
         raise _bad_request_line(part)
 
 
@@ -139,10 +154,10 @@ class Response:
     """A response's head. `headers` and `named` as in `RequestFields`.
 
     `whole_bytes` is the size of the message, if it has a known length and a caller with a lasting connection gets it
-    as it is; else 0. It is not for answers to HEAD.
+    as it is; else 0. It is not for answers to HEAD. `block` is what it is over HTTP/2, once that was asked for.
     """
 
-    __slots__ = ("head", "headers", "keep_alive", "named", "status", "whole_bytes")
+    __slots__ = ("block", "head", "headers", "keep_alive", "named", "status", "whole_bytes")
 
     def __init__(self, head: bytes) -> None:
         """Read a whole head. Raises `RemoteProtocolError`, with status 502."""
@@ -150,6 +165,7 @@ class Response:
         if line is None:
             raise RemoteProtocolError(f"malformed HTTP response: {head[:32]!r}", 502)
         self.head = head
+        self.block: bytes | None = None
         self.status = int(line[2])
         modern = line[1] == b"1"
         try:

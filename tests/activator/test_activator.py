@@ -188,7 +188,7 @@ def test_a_request_goes_to_a_pod_of_its_hosts_revision() -> None:
 def test_case_47_the_front_door_marks_requests_and_drops_what_only_it_may_say() -> None:
     world = ready_world()
     exchange = world.request()
-    assert exchange.options == {"set_headers": SET_HEADERS, "drop_headers": DROP_HEADERS}
+    assert exchange.options == {"set_headers": SET_HEADERS, "drop_headers": DROP_HEADERS, "http2": False}
     assert SET_HEADERS == ((b"k-proxy-request", b"activator"),)
     assert {
         b"k-proxy-request",
