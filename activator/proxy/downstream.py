@@ -314,9 +314,9 @@ class Downstream(asyncio.Protocol):
 
         self._closes = True
         data, self._inbox.data = self._inbox.data, b""
-        self.left()
         caller = Caller(self)
         self.transport.set_protocol(caller)
+        self.left()
         if data:
             caller.data_received(data)
 

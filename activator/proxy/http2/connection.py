@@ -77,7 +77,7 @@ class Budget:
 class Connection(asyncio.Protocol, Generic[S]):
     """`full`: the peer does not take what it was sent. `streams` are the open ones; `window` is what all may send.
 
-    `stream_window` is what a new one may send, `frame_max` the largest frame that the peer takes.
+    `stream_window` is what a new one may send.
     """
 
     __slots__ = (
@@ -95,7 +95,6 @@ class Connection(asyncio.Protocol, Generic[S]):
         "_use_no_table",
         "decoder",
         "ending",
-        "frame_max",
         "full",
         "head_bytes_max",
         "last",
@@ -116,7 +115,6 @@ class Connection(asyncio.Protocol, Generic[S]):
         self.full = False
         self.window = WINDOW_DEFAULT
         self.stream_window = WINDOW_DEFAULT
-        self.frame_max = FRAME_BYTES_MAX
         self.head_bytes_max = head_bytes_max
         self.decoder = Decoder()
         self._use_no_table = False
@@ -184,7 +182,7 @@ class Connection(asyncio.Protocol, Generic[S]):
         if self._use_no_table:
             self._use_no_table = False
             block = NO_TABLE + block
-        self.transport.write(frames.headers(number, block, flags, self.frame_max))
+        self.transport.write(frames.headers(number, block, flags))
 
     def wakes(self, stream: Stream) -> None:
         """It has something to send, and a window."""
@@ -376,7 +374,7 @@ class Connection(asyncio.Protocol, Generic[S]):
         elif name == frames.MAX_FRAME_SIZE:
             if not FRAME_BYTES_MAX <= value < 2**24:
                 raise ConnectionFault(PROTOCOL_ERROR, "frame size out of range")
-            # Larger ones would only make others wait.
+            # Larger frames than all peers take would only make other streams wait.
         elif name == frames.HEADER_TABLE_SIZE:
             self._use_no_table = self._use_no_table or value < TABLE_BYTES_MAX
         elif name == frames.ENABLE_PUSH and value > 1:

@@ -53,7 +53,7 @@ PREFACE_REST: Final = b"SM\r\n\r\n"
 class Caller(Connection["CallerStream"]):
     """One connection of a caller."""
 
-    __slots__ = ("_fields", "_known", "_known_changes", "_preface", "origin", "peer", "server")
+    __slots__ = ("_fields", "_known", "_known_changes", "_preface", "_retired", "origin", "peer", "server")
 
     def __init__(self, before: Downstream) -> None:
         """Takes over from `before`, which has read the preface as far as it looks like a head of HTTP/1."""
@@ -66,6 +66,7 @@ class Caller(Connection["CallerStream"]):
         self._known: dict[tuple[bytes, bool], Request] = {}
         self._known_changes = 0
         self._fields: RequestFields | None = None
+        self._retired = False
         self.connection_made(before.transport)
         self.server.joined(self)
         self.server.awaits_head(self)
@@ -97,7 +98,9 @@ class Caller(Connection["CallerStream"]):
 
     def retire(self) -> None:
         """New requests go elsewhere, as soon as the caller has read this."""
-        self.say_goaway(STREAM_ID_MAX)
+        if not self._retired:
+            self._retired = True
+            self.say_goaway(STREAM_ID_MAX)
 
     def drain(self) -> None:
         """What has begun may finish; nothing else is answered."""

@@ -62,7 +62,7 @@ MAX_FRAME_SIZE: Final = 5
 MAX_HEADER_LIST_SIZE: Final = 6
 
 HEAD_BYTES: Final = 9
-# What is not negotiated is this.
+# What every peer takes. We do not ask for more, and never send more.
 FRAME_BYTES_MAX: Final = 16 * 1024
 WINDOW_DEFAULT: Final = 65_535
 WINDOW_MAX: Final = 2**31 - 1
@@ -105,11 +105,11 @@ def data_head(size: int, flags: int, stream: int) -> bytes:
     return _HEAD.pack(size >> 8, size & 0xFF, DATA, flags, stream)
 
 
-def headers(stream: int, block: bytes, flags: int, frame_bytes_max: int) -> bytes:
+def headers(stream: int, block: bytes, flags: int) -> bytes:
     """A header block in as many frames as it needs; `flags` may hold `END_STREAM`."""
-    if len(block) <= frame_bytes_max:
+    if len(block) <= FRAME_BYTES_MAX:
         return frame(HEADERS, flags | END_HEADERS, stream, block)
-    parts = [block[at : at + frame_bytes_max] for at in range(0, len(block), frame_bytes_max)]
+    parts = [block[at : at + FRAME_BYTES_MAX] for at in range(0, len(block), FRAME_BYTES_MAX)]
     frames = [frame(HEADERS, flags, stream, parts[0])]
     frames += [frame(CONTINUATION, 0, stream, part) for part in parts[1:-1]]
     frames.append(frame(CONTINUATION, END_HEADERS, stream, parts[-1]))

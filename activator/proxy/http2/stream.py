@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 from activator.proxy.flow import PEER_FULL, Flow
 from activator.proxy.http2 import frames
 from activator.proxy.http2.compression import encode
-from activator.proxy.http2.frames import END_STREAM, FLOW_CONTROL_ERROR, PROTOCOL_ERROR, WINDOW_DEFAULT, StreamFault
+from activator.proxy.http2.frames import (
+    END_STREAM,
+    FLOW_CONTROL_ERROR,
+    FRAME_BYTES_MAX,
+    PROTOCOL_ERROR,
+    WINDOW_DEFAULT,
+    StreamFault,
+)
 
 if TYPE_CHECKING:
     from activator.proxy.headers import Fields
@@ -114,7 +121,7 @@ class Stream:
             return
         size = len(data)
         connection = self.connection
-        if self._queue or connection.full or not 0 < size <= min(self.window, connection.window, connection.frame_max):
+        if self._queue or connection.full or not 0 < size <= min(self.window, connection.window, FRAME_BYTES_MAX):
             self._enqueue(data, ended)
             return
         self.window -= size
@@ -138,7 +145,7 @@ class Stream:
         """One frame of what waits, as far as there is a window for it; whether more could go."""
         connection = self.connection
         data = self._queue[0]
-        size = min(len(data), self.window, connection.window, connection.frame_max)
+        size = min(len(data), self.window, connection.window, FRAME_BYTES_MAX)
         if size < len(data):
             self._queue[0] = memoryview(data)[size:]
             data = memoryview(data)[:size]

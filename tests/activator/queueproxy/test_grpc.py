@@ -28,7 +28,7 @@ class Service(grpc.GenericRpcHandler):
         self.metadata: dict[str, Any] = {}
 
     def service(self, call: Any) -> Any:
-        self.metadata = {key: value for key, value in call.invocation_metadata}
+        self.metadata = dict(call.invocation_metadata)
         kinds = {
             "/test/Unary": grpc.unary_unary_rpc_method_handler(self.unary),
             "/test/Fail": grpc.unary_unary_rpc_method_handler(self.fail),
