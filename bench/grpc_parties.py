@@ -1,4 +1,4 @@
-"""The processes of bench.grpc: an app that answers calls as fast as bytes can, a load generator, a proxy on `h2`.
+"""The processes of bench.grpc: an app that answers calls as fast as it reads frames, and a load generator.
 
 `python -m bench.grpc_parties PARTY ARGUMENT...`; each prints a line once it serves.
 """
@@ -18,20 +18,19 @@ from activator.proxy.http2.compression import encode
 PATH = "/bench.Echo/Say"
 HOST = "bench.default.localhost"
 MESSAGE = b"\x00\x00\x00\x00\x0chello world\n"
-REQUEST = encode(
-    (
-        (b":method", b"POST"),
-        (b":scheme", b"http"),
-        (b":path", PATH.encode()),
-        (b":authority", HOST.encode()),
-        (b"te", b"trailers"),
-        (b"content-type", b"application/grpc"),
-        (b"user-agent", b"grpc-python/1.80.0 grpc-c/52.0.0 (linux; chttp2)"),
-        (b"grpc-accept-encoding", b"identity, deflate, gzip"),
-    )
-)
-HEAD = encode(((b":status", b"200"), (b"content-type", b"application/grpc")))
-TRAILERS = encode(((b"grpc-status", b"0"), (b"grpc-message", b"")))
+CALL = [
+    (b":method", b"POST"),
+    (b":scheme", b"http"),
+    (b":path", PATH.encode()),
+    (b":authority", HOST.encode()),
+    (b"te", b"trailers"),
+    (b"content-type", b"application/grpc"),
+    (b"user-agent", b"grpc-python/1.80.0 grpc-c/52.0.0 (linux; chttp2)"),
+    (b"grpc-accept-encoding", b"identity, deflate, gzip"),
+]
+RESPONSE = [(b":status", b"200"), (b"content-type", b"application/grpc")]
+TRAILERS = [(b"grpc-status", b"0"), (b"grpc-message", b"")]
+CALL_BLOCK, RESPONSE_BLOCK, TRAILERS_BLOCK = encode(CALL), encode(RESPONSE), encode(TRAILERS)
 
 
 class Peer(asyncio.Protocol):
@@ -85,9 +84,9 @@ class App(Peer):
 
     def ended(self, number: int) -> bytes:
         return (
-            frames.headers(number, HEAD, 0)
+            frames.headers(number, RESPONSE_BLOCK, 0)
             + frames.frame(frames.DATA, 0, number, MESSAGE)
-            + frames.headers(number, TRAILERS, frames.END_STREAM)
+            + frames.headers(number, TRAILERS_BLOCK, frames.END_STREAM)
         )
 
 
@@ -113,7 +112,7 @@ class Client(Peer):
 
     def _call(self) -> bytes:
         number, self._next = self._next, self._next + 2
-        head = frames.headers(number, REQUEST, 0)
+        head = frames.headers(number, CALL_BLOCK, 0)
         return head + frames.frame(frames.DATA, frames.END_STREAM, number, MESSAGE)
 
 

@@ -72,6 +72,7 @@ async def door(port: str, pod_ip: str, pod_port: str) -> None:
         clock,
         lambda address, done: None,
         lambda revision: dispatcher.pods_changed(revision),
+        lambda facts: None,
         lambda address: None,
         probe_first_s=settings.probe_first_s,
         probe_last_s=settings.probe_last_s,
