@@ -40,7 +40,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    report(measure(options.seconds, options.rounds), as_json=options.json)
+    from bench import grpc  # which builds on what is here
+
+    figures = measure(options.seconds, options.rounds) | grpc.measure(options.seconds, options.rounds)
+    report(figures, as_json=options.json)
 
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:

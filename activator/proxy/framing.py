@@ -74,11 +74,12 @@ class UntilClose:
 
 
 class Chunked:
-    """A body in chunks, with its trailers."""
+    """A body in chunks. `trailers` are those that came behind it, with names in lower case; None without any."""
 
-    __slots__ = ("_bytes_max", "_left", "_line", "_size", "_trailer_bytes")
+    __slots__ = ("_bytes_max", "_left", "_line", "_size", "_trailer_bytes", "trailers")
 
     def __init__(self) -> None:
+        self.trailers: list[tuple[bytes, bytes]] | None = None
         # Of the chunks that have begun, and what may come.
         self._size = 0
         self._bytes_max = NO_LIMIT
@@ -143,9 +144,13 @@ class Chunked:
         self._trailer_bytes += len(text) + 2
         if self._trailer_bytes > TRAILER_BYTES_MAX:
             raise RemoteProtocolError("trailers too large", 431)
-        if text and not _TRAILER_LINE.fullmatch(text):
+        if not text:
+            return True
+        if not _TRAILER_LINE.fullmatch(text):
             raise RemoteProtocolError("malformed trailer")
-        return not text
+        name, _, value = text.partition(b":")
+        self.trailers = [*(self.trailers or ()), (name.lower(), value.strip(b" \t"))]
+        return False
 
     def _keep(self, part: bytes) -> None:
         self._line += part

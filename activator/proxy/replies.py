@@ -30,10 +30,13 @@ class Answer(NamedTuple):
     headers: Headers = ()
 
 
+def status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
 def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", bodyless: bool = False) -> bytes:
     """A whole response. `added` are whole header lines; `bodyless` is for an answer to HEAD."""
-    line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    lines = [line, *(b"%b: %b\r\n" % pair for pair in headers)]
+    lines = [status_line(status), *(b"%b: %b\r\n" % pair for pair in headers)]
     if status == 204 or status == 304:
         bodyless = True
     else:
@@ -44,10 +47,15 @@ def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", 
     return b"".join(lines)
 
 
-def refusal(error: RemoteProtocolError) -> bytes:
-    """The answer to a request that cannot be read. Nothing after it can be, so the connection closes."""
+def refused(error: RemoteProtocolError) -> Answer:
+    """The answer to a request that cannot be read."""
     phrase = HTTPStatus(error.status).phrase
-    return response(error.status, f"{error.status} {phrase}: {error}\n".encode(), PLAIN_ERROR, added=CLOSE)
+    return Answer(error.status, f"{error.status} {phrase}: {error}\n".encode(), PLAIN_ERROR)
+
+
+def refusal(error: RemoteProtocolError) -> bytes:
+    """The same as a whole response. Nothing after such a request can be read, so the connection closes."""
+    return response(*refused(error), added=CLOSE)
 
 
 def bad_gateway(error: str) -> Answer:

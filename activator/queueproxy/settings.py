@@ -12,6 +12,8 @@ from swell.runtime import environ as env
 from swell.runtime.environ import PORT_MAX
 from swell.runtime.errors import SettingsError
 
+# Where requests come in for an app whose port is named h2c.
+H2C_PORT: Final = 8013
 ADMIN_PORT: Final = 8022
 STATISTICS_PORT: Final = 9090
 # 0 does not switch the timeout off, and does not fire at once as the reference's does (spec dataplane 6).
@@ -50,6 +52,11 @@ class Settings:
     admin_port: int = ADMIN_PORT
     statistics_port: int = STATISTICS_PORT
     log_level: str = "info"
+
+    @property
+    def http2(self) -> bool:
+        """The app speaks HTTP/2: its requests come in on another port than those of others (spec dataplane 1.1)."""
+        return self.serving_port == H2C_PORT
 
     @property
     def user_address(self) -> Address:
