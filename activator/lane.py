@@ -47,6 +47,7 @@ class Lane:
         "_body_bytes_default",
         "_body_bytes_max",
         "_clock",
+        "_http2",
         "_known_backends",
         "_now",
         "_nowhere",
@@ -91,6 +92,7 @@ class Lane:
         self._patience_s = settings.failed_patience_s
         self._wait_max_s = settings.wait_max_s
         self._set_rules(facts)
+        self._http2 = False
         self._known_backends: list[Backend] = []
         self._waiting = False
         self._timer: Cancellable | None = None
@@ -155,6 +157,7 @@ class Lane:
     def revision_changed(self, facts: RevisionFacts) -> None:
         """The Revision exists, with these limits. Requests in flight keep their slots."""
         before, self.facts = self.facts, facts
+        self._http2 = facts.http2
         if before is None or before.container_concurrency != facts.container_concurrency:
             self.throttler.set_limit(facts.container_concurrency)
         if before is None or before.timeout_s != facts.timeout_s:
@@ -260,6 +263,7 @@ class Lane:
             set_headers=reading.set_headers,
             drop_headers=reading.drop_headers,
             trace=b"" if reading.traced else next(self._traces),
+            http2=self._http2,
         )
 
     def _wait(self, exchange: Exchange, *, front: bool) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swell.api.front_door import NO_RULES, FrontDoorRules, read_rules
+from swell.api.podspec import PROTOCOL_H2C, protocol, serving_index
 
 # What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
 TIMEOUT_DEFAULT_S: Final = 300.0
@@ -22,6 +23,7 @@ class RevisionFacts:
     and the idle timeout (waiting is idle: spec dataplane 2.8, 3.5).
     `kubernetes_decides`: a pod counts only once Kubernetes calls it ready, because it has probes that
     only the kubelet can run (spec dataplane 2.6, optimised readiness).
+    `http2`: its pods are spoken to in HTTP/2 with prior knowledge, whatever the caller speaks.
     """
 
     container_concurrency: int = 0
@@ -31,6 +33,7 @@ class RevisionFacts:
     failed: str = ""
     overdue: bool = False
     rules: FrontDoorRules = NO_RULES
+    http2: bool = False
 
 
 def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
@@ -47,6 +50,7 @@ def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
         failed=failed,
         overdue=failed.startswith(DEADLINE_EXCEEDED),
         rules=read_rules((revision.get("metadata") or {}).get("annotations") or {}),
+        http2=serving_index(spec) is not None and protocol(spec) == PROTOCOL_H2C,
     )
 
 

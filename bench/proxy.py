@@ -38,7 +38,10 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    report(measure(options.seconds, options.rounds), as_json=options.json)
+    from bench import grpc  # which builds on what is here
+
+    figures = measure(options.seconds, options.rounds) | grpc.measure(options.seconds, options.rounds)
+    report(figures, as_json=options.json)
 
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from activator.proxy import replies
 from activator.proxy.errors import RemoteProtocolError
 from activator.proxy.exchange import Address, Exchange
 from activator.proxy.flow import AHEAD, PEER_FULL, Flow
 from activator.proxy.framing import Chunked, Length, request_body
-from activator.proxy.headers import NO_NAMES, Origin
-from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, Request, read_request
+from activator.proxy.headers import NO_NAMES, Origin, response_head
+from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, HTTP2_HEAD, Request, read_request
 from activator.proxy.inbox import Inbox, is_one_head, too_large
+from activator.proxy.states import TUNNEL
 
 if TYPE_CHECKING:
+    from activator.proxy.headers import Fields
+    from activator.proxy.heads import Response
     from activator.proxy.server import ProxyServer
 
 # Of a body that nobody wants, this much is read to keep the connection; with more to come it is closed.
@@ -38,6 +41,7 @@ class Downstream(asyncio.Protocol):
 
     __slots__ = (
         "_awaited",
+        "_chunks",
         "_closes",
         "_drain_left",
         "_inbox",
@@ -57,6 +61,7 @@ class Downstream(asyncio.Protocol):
         "upstreams",
     )
 
+    http2: Literal[False] = False
     flow: Flow
     transport: asyncio.Transport
 
@@ -76,6 +81,8 @@ class Downstream(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         self._taking = False
         self._closes = False
+        # How a body goes out that does not come as it is to go.
+        self._chunks = False
         self._drain_left = 0
         self.active_s = time.monotonic()
 
@@ -131,6 +138,14 @@ class Downstream(asyncio.Protocol):
 
     # For the server.
 
+    def retire(self) -> None:
+        """Each answer says that it is the last, as long as the server is retiring."""
+
+    def cut_tunnel(self) -> None:
+        """Close now, if it carries another protocol."""
+        if self.exchange is not None and self.exchange.state is TUNNEL:
+            self.abort()
+
     def comes_from(self, peer: Address) -> None:
         """Who the caller is; before its first request."""
         trust = self.server.trust
@@ -185,6 +200,44 @@ class Downstream(asyncio.Protocol):
             self._closes = True
             return replies.CLOSE
         return replies.KEEP_ALIVE if fields.version == "1.0" else b""
+
+    def inform(self, response: Response) -> int:
+        """Write an interim response; returns its size."""
+        head = response_head(response, b"", False)
+        self.transport.write(head)
+        return len(head)
+
+    def respond(self, exchange: Exchange, response: Response, ended: bool) -> None:
+        """Write the head of a response whose body comes by `pass_on`; `ended`: there is none."""
+        version, named = exchange.fields.version, response.named
+        bodyless = exchange.method == b"HEAD" or response.status in (204, 304)
+        told = bodyless or (b"content-length" in named and b"transfer-encoding" not in named)
+        self._chunks = not told and version == "1.1"
+        added = self.connection_line(exchange, self_delimiting=told or self._chunks) + exchange.head_lines()
+        if self._chunks:
+            # So that the caller sees a break.
+            added += b"Transfer-Encoding: chunked\r\n"
+        head = response_head(response, added, False)
+        exchange.sent_bytes += len(head)
+        exchange.overhead_bytes += len(head)
+        self.transport.write(head)
+        if ended:
+            self.end(None)
+
+    def pass_on(self, data: bytes, ended: bool = False) -> None:
+        """Write a piece of the response's body."""
+        if self._chunks and data:
+            self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        else:
+            self.transport.write(data)
+        if ended:
+            self.end(None)
+
+    def end(self, trailers: Fields | None) -> None:
+        """The response's body is complete."""
+        if self._chunks:
+            lines = b"".join(b"%b: %b\r\n" % pair for pair in trailers or ())
+            self.transport.write(b"0\r\n%b\r\n" % lines)
 
     def cut(self) -> None:
         """Close at once, so that the caller sees that its answer is not complete."""
@@ -250,7 +303,10 @@ class Downstream(asyncio.Protocol):
                 self.body = body = request_body(request.fields.named, request.fields.version)
                 early = self._next_of_body()
         except RemoteProtocolError as error:
-            self._refuse(error)
+            if head == HTTP2_HEAD and known is None:
+                self._speak_http2()
+            else:
+                self._refuse(error)
             return
         self.active_s = time.monotonic()
         self.exchange = exchange = Exchange(self, request, self.active_s, body)
@@ -271,6 +327,18 @@ class Downstream(asyncio.Protocol):
             raise RemoteProtocolError(f"request target longer than {server.target_bytes_max} bytes", 414)
         self._known = request if size <= HEAD_KEPT_BYTES_MAX else None
         return request
+
+    def _speak_http2(self) -> None:
+        """The caller does; its connection is another object's from now on."""
+        from activator.proxy.http2.downstream import Caller
+
+        self._closes = True
+        data, self._inbox.data = self._inbox.data, b""
+        caller = Caller(self)
+        self.transport.set_protocol(caller)
+        self.left()
+        if data:
+            caller.data_received(data)
 
     def _await_head(self) -> None:
         if not self._awaited:

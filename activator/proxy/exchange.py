@@ -5,7 +5,7 @@ Knows the two connections by the few calls that it makes on them; does not know 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from activator.proxy.errors import LocalProtocolError
 from activator.proxy.flow import AHEAD, PEER_FULL
@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from activator.proxy.errors import RemoteProtocolError
     from activator.proxy.framing import Chunked, Length
     from activator.proxy.headers import Extra, Fields, Named
-    from activator.proxy.heads import Request, RequestFields
+    from activator.proxy.heads import Request, RequestFields, Response
+    from activator.proxy.http2.downstream import CallerStream
+    from activator.proxy.http2.shared import Shared
+    from activator.proxy.http2.upstream import AppStream
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
 
@@ -88,6 +91,7 @@ class Exchange:
         "_dial",
         "_head",
         "_resets",
+        "_shared",
         "aborted",
         "downstream",
         "fields",
@@ -111,13 +115,19 @@ class Exchange:
     _head: bytes
 
     def __init__(
-        self, downstream: Downstream, request: Request, started_s: float, body: Length | Chunked | None = None
+        self,
+        downstream: Downstream | CallerStream,
+        request: Request,
+        started_s: float,
+        body: Length | Chunked | None = None,
     ) -> None:
         self.request = request
         self.fields: RequestFields = request.fields
         self.host = request.host
         self.started_s = started_s
         self._resets = 0
+        # The connections that its head is made for, if they speak HTTP/2.
+        self._shared: Shared | None = None
         # How it fares.
         self.state: State = HELD
         self.status = 0
@@ -130,7 +140,7 @@ class Exchange:
         self.head_fields: Callable[[], Extra] | None = None
         # Both sides; what waits until there is another side.
         self.downstream = downstream
-        self.upstream: Upstream | None = None
+        self.upstream: Upstream | AppStream | None = None
         self.tunnel: Tunnel | None = None
         self._dial: Dial | None = None
         self._ahead: bytearray | None = None
@@ -181,6 +191,11 @@ class Exchange:
         return self.downstream.peer
 
     @property
+    def http2(self) -> bool:
+        """Whether the caller speaks HTTP/2."""
+        return self.downstream.http2
+
+    @property
     def body_sent_bytes(self) -> int:
         """What the caller got of the answer's body; of chunks only once the answer is complete."""
         return self.sent_bytes - self.overhead_bytes
@@ -189,7 +204,13 @@ class Exchange:
 
     def limit_body(self, bytes_max: int) -> bool:
         """Whether the request's body is larger than this already; if it gets so later, it is answered with 413."""
+        if self.downstream.http2:
+            return self.downstream.limit_body(bytes_max)
         return self._body is not None and self._body.limit(bytes_max)
+
+    def head_lines(self) -> bytes:
+        """What `head_fields` come to, as lines."""
+        return b"".join(b"%b: %b\r\n" % pair for pair in self.head_fields()) if self.head_fields is not None else b""
 
     def forward(
         self,
@@ -198,15 +219,26 @@ class Exchange:
         set_headers: tuple[tuple[bytes, bytes], ...] = (),
         drop_headers: frozenset[bytes] = frozenset(),
         trace: bytes = b"",
+        http2: bool = False,
     ) -> None:
-        """Send the request to `address`. Names are in lower case; `set_headers` replace all of their name.
+        """Send the request to `address`, which speaks HTTP/1.1 or HTTP/2.
 
-        `trace` is a `traceparent` for a request without one.
+        Names are in lower case; `set_headers` replace all of their name. `trace` is a `traceparent` for a request
+        without one.
         """
         if self.state is not HELD:
             self.step(FORWARD)  # which is not possible
         downstream = self.downstream
         self._address = address
+        if http2 or downstream.http2:
+            if http2:
+                self._shared = shared = downstream.upstreams.shared
+                self._head = shared.head(self.request, downstream.origin, address, set_headers, drop_headers, trace)
+            else:
+                self._head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, trace)
+            self.step(FORWARD)
+            self._reach()
+            return
         self._head = head = self.request.sent_as(downstream.origin, address, set_headers, drop_headers, trace)
         upstream = downstream.upstreams.take(address)
         if upstream is None:
@@ -249,18 +281,31 @@ class Exchange:
         except KeyError:
             raise LocalProtocolError(f"{event.name} is not possible in state {self.state.name}") from None
 
-    def connected(self, upstream: Upstream) -> None:
+    def _reach(self) -> None:
+        """Take a connection to where the request goes, or dial."""
+        upstreams = self._shared or self.downstream.upstreams
+        upstream = upstreams.take(self._address)
+        if upstream is None:
+            self._dial = upstreams.dial(self._address, self)
+        else:
+            self.connected(upstream)
+
+    def connected(self, upstream: Upstream | AppStream) -> None:
         """Here is the connection: head and what has come of the body go out."""
         self.step(CONNECTED)
         self._dial = None
         self.upstream = upstream
-        if self._ahead is None:
+        downstream = self.downstream
+        ahead, self._ahead = self._ahead, None
+        if downstream.http2:
+            upstream.send(self, (self._head,))
+            downstream.send_ahead(upstream, bytes(ahead or b""))
+        elif ahead is None:
             upstream.send(self, (self._head,))
         else:
-            upstream.send(self, (self._head, bytes(self._ahead)))
-            self._ahead = None
-            self.downstream.flow.release(AHEAD)
-        if self.downstream.full:
+            upstream.send(self, (self._head, bytes(ahead)))
+        downstream.flow.release(AHEAD)
+        if downstream.full:
             upstream.flow.hold(PEER_FULL)
 
     def unsent(self, error: str) -> None:
@@ -280,23 +325,24 @@ class Exchange:
         if len(self._ahead) > BODY_AHEAD_BYTES_MAX:
             self.downstream.flow.hold(AHEAD)
 
-    def inform(self, head: bytes) -> None:
+    def inform(self, response: Response) -> None:
         """An interim response; HTTP/1.0 has none."""
         if self.fields.version == "1.1":
             self.informed = True
-            self.sent_bytes += len(head)
-            self.overhead_bytes += len(head)
-            self.downstream.transport.write(head)
+            size = self.downstream.inform(response)
+            self.sent_bytes += size
+            self.overhead_bytes += size
 
     def switch(self, head: bytes, rest: bytes) -> None:
         """The app agreed to speak something else; `rest` is the first of it."""
-        assert self.upstream is not None
         self.step(SWITCH)
         self.status = 101
-        self.downstream.transport.write(head + rest)
+        # HTTP/2 has no upgrades.
+        downstream, upstream = cast("Downstream", self.downstream), cast("Upstream", self.upstream)
+        downstream.transport.write(head + rest)
         self.sent_bytes += len(head) + len(rest)
         self.overhead_bytes += len(head)
-        self.tunnel = Tunnel(self, self.downstream, self.upstream)
+        self.tunnel = Tunnel(self, downstream, upstream)
         self.upstream = None
 
     def ended(self) -> None:
@@ -333,13 +379,31 @@ class Exchange:
             self.reply(*bad_gateway(error))
         elif stale:
             self.step(REDIAL)
-            self._dial = self.downstream.upstreams.dial(self._address, self)
+            self._dial = (self._shared or self.downstream.upstreams).dial(self._address, self)
         elif unread and self._resets < RESETS_MAX:
             self._resets += 1
             self.step(UNSENT)
             self.downstream.dispatcher.on_unsent(self, error)
         else:
             self.reply(*bad_gateway(error))
+
+    def refused(self, sent: bytes | None) -> None:
+        """The app says that it has not looked at the request, of whose body it was `sent` this; None if it is lost.
+
+        Sent again over another connection, and if that is refused too, elsewhere.
+        """
+        self.upstream = None
+        if sent is None or self.informed:
+            self.reply(*bad_gateway("http2: request refused after part of its body was sent"))
+            return
+        self._ahead = bytearray(sent) if sent else None
+        self._resets += 1
+        if self._resets < RESETS_MAX:
+            self.step(REDIAL)
+            self._reach()
+        else:
+            self.step(UNSENT)
+            self.downstream.dispatcher.on_unsent(self, "http2: request refused")
 
     def refuse(self, error: RemoteProtocolError) -> None:
         """The caller has sent a malformed body."""

@@ -74,12 +74,15 @@ class UntilClose:
 
 
 class Chunked:
-    """A body in chunks, with its trailers. `size` is that of the chunks that have begun."""
+    """A body in chunks. `size` is that of the chunks that have begun; `trailers` are those that came behind it, with
+    names in lower case, None without any.
+    """
 
-    __slots__ = ("_bytes_max", "_left", "_line", "_trailer_bytes", "size")
+    __slots__ = ("_bytes_max", "_left", "_line", "_trailer_bytes", "size", "trailers")
 
     def __init__(self) -> None:
         self.size = 0
+        self.trailers: list[tuple[bytes, bytes]] | None = None
         # What may come.
         self._bytes_max = NO_LIMIT
         # Data and its CRLF still to come of the current chunk; -1 once the trailers have begun.
@@ -143,9 +146,13 @@ class Chunked:
         self._trailer_bytes += len(text) + 2
         if self._trailer_bytes > TRAILER_BYTES_MAX:
             raise RemoteProtocolError("trailers too large", 431)
-        if text and not _TRAILER_LINE.fullmatch(text):
+        if not text:
+            return True
+        if not _TRAILER_LINE.fullmatch(text):
             raise RemoteProtocolError("malformed trailer")
-        return not text
+        name, _, value = text.partition(b":")
+        self.trailers = [*(self.trailers or ()), (name.lower(), value.strip(b" \t"))]
+        return False
 
     def _keep(self, part: bytes) -> None:
         self._line += part

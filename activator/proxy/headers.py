@@ -60,12 +60,28 @@ def request_tail(fields: RequestFields, origin: Origin, set_headers: Extra, drop
     added, gone = _changes(set_headers, drop_headers)
     if fields.version == "1.1" and gone.isdisjoint(fields.named):
         return b"%b%bX-Forwarded-For: %b\r\n\r\n" % (fields.raw[:-2], added, origin.ip)
+    pairs = _passed_on(fields, origin, gone, set_headers, drop_headers)
+    return b"".join((b"1\r\n", *(b"%b: %b\r\n" % pair for pair in pairs), _put_back(fields), b"\r\n"))
+
+
+def request_fields(fields: RequestFields, origin: Origin, set_headers: Extra, drop_headers: frozenset[bytes]) -> Fields:
+    """As `request_tail`, for HTTP/2: names are in lower case, and the body's framing is not a header's business."""
+    if origin.dropped:
+        drop_headers |= origin.dropped
+    pairs = _passed_on(fields, origin, _changes(set_headers, drop_headers)[1], set_headers, drop_headers)
+    if _takes_trailers(fields):
+        pairs.append((b"te", b"trailers"))
+    return [(name.lower(), value.rstrip(b" \t")) for name, value in pairs]
+
+
+def _passed_on(
+    fields: RequestFields, origin: Origin, gone: frozenset[bytes], set_headers: Extra, drop_headers: frozenset[bytes]
+) -> Fields:
+    """The fields that go on whatever the next hop speaks."""
     if b"connection" in fields.named:
         gone |= _connection_gone(fields.headers, fields.named)
-    lines = [b"1\r\n"]
-    lines += [b"%b: %b\r\n" % pair for pair in fields.headers if pair[0].lower() not in gone]
-    lines += (_put_back(fields), added, _forwarded_for(fields, origin.ip, set_headers, drop_headers), b"\r\n")
-    return b"".join(lines)
+    pairs = [(name, value) for name, value in fields.headers if name.lower() not in gone]
+    return [*pairs, *set_headers, *_forwarded_for(fields, origin.ip, set_headers, drop_headers)]
 
 
 def request_head(
@@ -100,20 +116,24 @@ def _put_back(fields: RequestFields) -> bytes:
         lines += b"Transfer-Encoding: chunked\r\n"
         if b"trailer" in named:
             lines += b"Trailer: %b\r\n" % named[b"trailer"]
-    if b"te" in named and b"trailers" in tokens(fields.headers, b"te"):
+    if _takes_trailers(fields):
         lines += b"Te: trailers\r\n"
     if fields.upgrade:
         lines += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % named[b"upgrade"]
     return lines
 
 
-def _forwarded_for(fields: RequestFields, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> bytes:
+def _takes_trailers(fields: RequestFields) -> bool:
+    return b"te" in fields.named and b"trailers" in tokens(fields.headers, b"te")
+
+
+def _forwarded_for(fields: RequestFields, peer_ip: bytes, set_headers: Extra, drop_headers: frozenset[bytes]) -> Extra:
     if any(name == FORWARDED_FOR for name, _ in set_headers):
-        return b""
+        return ()
     values = []
     if FORWARDED_FOR in fields.named and FORWARDED_FOR not in drop_headers:
         values = [value for name, value in fields.headers if name.lower() == FORWARDED_FOR]
-    return b"X-Forwarded-For: %b\r\n" % b", ".join([*values, peer_ip])
+    return ((b"X-Forwarded-For", b", ".join([*values, peer_ip])),)
 
 
 def response_head(response: Response, added: bytes, chunked: bool) -> bytes:
@@ -131,6 +151,13 @@ def response_head(response: Response, added: bytes, chunked: bool) -> bytes:
     lines.append(added)
     lines.append(b"\r\n")
     return b"".join(lines)
+
+
+def response_fields(response: Response) -> Fields:
+    """The fields to pass on for a response over HTTP/2, with names in lower case."""
+    gone = HOP_BY_HOP | _connection_gone(response.headers, response.named) | {b"transfer-encoding"}
+    pairs = [(name.lower(), value.rstrip(b" \t")) for name, value in response.headers]
+    return [pair for pair in pairs if pair[0] not in gone]
 
 
 def is_passed_on_unchanged(named: Named) -> bool:

@@ -25,6 +25,8 @@ from activator.proxy.headers import (
     tokens,
 )
 
+# How a connection begins that speaks HTTP/2; it looks like a head so that nothing else takes it for one of its own.
+HTTP2_HEAD: Final = b"PRI * HTTP/2.0\r\n\r\n"
 # A head that is larger is not remembered for the next message.
 HEAD_KEPT_BYTES_MAX: Final = 8 * 1024
 
@@ -64,6 +66,7 @@ class RequestFields:
         "named",
         "raw",
         "sent",
+        "sent_block",
         "traced",
         "upgrade",
         "version",
@@ -89,6 +92,7 @@ class RequestFields:
         # What goes to the app in their place, but for the end, and for which headers to set and drop; kept for the
         # next request.
         self.sent: tuple[Extra, frozenset[bytes], bytes] | None = None
+        self.sent_block: tuple[Extra, frozenset[bytes], bytes] | None = None
         self.memo: Any = None
 
 
@@ -185,7 +189,7 @@ def check_beginning(part: bytes) -> None:
     line = _REQUEST_LINE.match(part)
     if line is not None:
         _find_fields(part, line.end(), part.rfind(b"\r\n") + 2)
-    elif not _REQUEST_LINE_BEGINS.fullmatch(part):
+    elif not _REQUEST_LINE_BEGINS.fullmatch(part) and not HTTP2_HEAD.startswith(part):
         raise _bad_request_line(part)
 
 
@@ -193,10 +197,10 @@ class Response:
     """A response's head. `headers` and `named` as in `RequestFields`.
 
     `whole_bytes` is the size of the message, if it has a known length and a caller with a lasting connection gets it
-    as it is; else 0. It is not for answers to HEAD.
+    as it is; else 0. It is not for answers to HEAD. `block` is what it is over HTTP/2, once that was asked for.
     """
 
-    __slots__ = ("head", "headers", "keep_alive", "named", "status", "whole_bytes")
+    __slots__ = ("block", "head", "headers", "keep_alive", "named", "status", "whole_bytes")
 
     def __init__(self, head: bytes) -> None:
         """Read a whole head. Raises `RemoteProtocolError`, with status 502."""
@@ -204,6 +208,7 @@ class Response:
         if line is None:
             raise RemoteProtocolError(f"malformed HTTP response: {head[:32]!r}", 502)
         self.head = head
+        self.block: bytes | None = None
         self.status = int(line[2])
         modern = line[1] == b"1"
         try:

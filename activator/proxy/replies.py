@@ -37,9 +37,15 @@ def phrase(status: int) -> bytes:
         return b""
 
 
+@functools.cache
+def status_line(status: int) -> bytes:
+    """With its line end."""
+    return b"HTTP/1.1 %d %b\r\n" % (status, phrase(status))
+
+
 def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", bodyless: bool = False) -> bytes:
     """A whole response. `added` are whole header lines; `bodyless` is for an answer to HEAD."""
-    lines = [b"HTTP/1.1 %d %b\r\n" % (status, phrase(status)), *(b"%b: %b\r\n" % pair for pair in headers)]
+    lines = [status_line(status), *(b"%b: %b\r\n" % pair for pair in headers)]
     if status == 204 or status == 304:
         bodyless = True
     else:
@@ -50,10 +56,15 @@ def response(status: int, body: bytes, headers: Headers, *, added: bytes = b"", 
     return b"".join(lines)
 
 
-def refusal(error: RemoteProtocolError) -> bytes:
-    """The answer to a request that cannot be read. Nothing after it can be, so the connection closes."""
+def refused(error: RemoteProtocolError) -> Answer:
+    """The answer to a request that cannot be read."""
     body = b"%d %b: %b\n" % (error.status, phrase(error.status), str(error).encode())
-    return response(error.status, body, PLAIN_ERROR, added=CLOSE)
+    return Answer(error.status, body, PLAIN_ERROR)
+
+
+def refusal(error: RemoteProtocolError) -> bytes:
+    """The same as a whole response. Nothing after such a request can be read, so the connection closes."""
+    return response(*refused(error), added=CLOSE)
 
 
 def bad_gateway(error: str) -> Answer:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from activator.proxy.downstream import Downstream
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
-from activator.proxy.states import TUNNEL
 from activator.proxy.upstream import Upstream
 from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Upstreams
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import ssl
 
     from activator.proxy.exchange import Address, Dispatcher
+    from activator.proxy.http2.downstream import Caller
     from activator.proxy.trust import Trust
 
 # spec dataplane 1.5
@@ -27,7 +27,7 @@ BACKLOG: Final = 4096
 
 
 class ProxyServer:
-    """A reverse proxy for HTTP/1.1: every request goes to `dispatcher`, in the order of its connection.
+    """A reverse proxy for HTTP/1.1 and HTTP/2: every request goes to `dispatcher`, in the order of its connection.
 
     `trust`: what is believed about callers; None believes everybody and knows no PROXY protocol. `idle_timeout_s`: how
     long a caller's connection may be open without a request, and a tenth more; 0: for ever, as in the reference.
@@ -61,10 +61,10 @@ class ProxyServer:
         self._idle_sweep: asyncio.TimerHandle | None = None
         self._listener: asyncio.Server | None = None
         self._port = 0
-        self._connections: set[Downstream] = set()
+        self._connections: set[Downstream | Caller] = set()
         self._empty: asyncio.Event | None = None
         # Whose head is awaited, since when: the longest waiting first.
-        self._awaited: dict[Downstream, float] = {}
+        self._awaited: dict[Downstream | Caller, float] = {}
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -104,10 +104,13 @@ class ProxyServer:
     def retire(self) -> None:
         """From now on each answer is the last of its connection, and says so: callers move elsewhere by themselves."""
         self.retiring = True
+        for connection in list(self._connections):
+            connection.retire()
 
     async def drain(self, deadline_s: float, *, tunnels_s: float | None = None) -> None:
         """Let what is in progress finish for `deadline_s` at most, tunnels for `tunnels_s`; then close everything."""
-        self.retire()
+        if not self.retiring:
+            self.retire()
         self.draining = True
         if tunnels_s is not None:
             asyncio.get_running_loop().call_later(tunnels_s, self._cut_tunnels)
@@ -124,8 +127,7 @@ class ProxyServer:
 
     def _cut_tunnels(self) -> None:
         for connection in list(self._connections):
-            if connection.exchange is not None and connection.exchange.state is TUNNEL:
-                connection.abort()
+            connection.cut_tunnel()
 
     def drop(self, address: Address) -> None:
         """Close the idle connections to `address`: nothing is to be sent there any more."""
@@ -148,24 +150,24 @@ class ProxyServer:
 
     # For the connections.
 
-    def joined(self, connection: Downstream) -> None:
+    def joined(self, connection: Downstream | Caller) -> None:
         self._connections.add(connection)
         if self._idle_timeout_s and self._idle_sweep is None:
             self._arm_idle_sweep()
 
-    def left(self, connection: Downstream) -> None:
+    def left(self, connection: Downstream | Caller) -> None:
         self._connections.discard(connection)
         self._awaited.pop(connection, None)
         if self._empty is not None and not self._connections:
             self._empty.set()
 
-    def awaits_head(self, connection: Downstream) -> None:
+    def awaits_head(self, connection: Downstream | Caller) -> None:
         """A head has to come whole within the time limit from now; an idle connection may stay."""
         self._awaited[connection] = time.monotonic()
         if self._timer is None:
             self._arm()
 
-    def has_head(self, connection: Downstream) -> None:
+    def has_head(self, connection: Downstream | Caller) -> None:
         self._awaited.pop(connection, None)
 
     def _arm_idle_sweep(self) -> None:

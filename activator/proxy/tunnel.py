@@ -21,10 +21,11 @@ class Tunnel:
     all that was sent to it.
     """
 
-    __slots__ = ("_exchange", "_open", "app", "caller")
+    __slots__ = ("_downstream", "_exchange", "_open", "app", "caller")
 
     def __init__(self, exchange: Exchange, downstream: Downstream, upstream: Upstream) -> None:
         self._exchange: Exchange | None = exchange
+        self._downstream = downstream
         self._open = 2
         self.caller = Side(self, downstream.transport, downstream.flow)
         self.app = Side(self, upstream.transport, upstream.flow)
@@ -46,7 +47,7 @@ class Tunnel:
         self._open -= 1
         exchange = self._exchange
         if side is self.caller and exchange is not None:
-            exchange.downstream.left()
+            self._downstream.left()
         if self._open:
             side.other.transport.close()
         elif exchange is not None:
@@ -57,7 +58,7 @@ class Tunnel:
         """Close both sides at once."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            exchange.downstream.left()
+            self._downstream.left()
         self.caller.transport.abort()
         self.app.transport.abort()
 

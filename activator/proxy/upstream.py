@@ -19,6 +19,7 @@ from activator.proxy.states import HEAD
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.headers import Fields
     from activator.proxy.upstreams import Upstreams
 
 HEAD_BYTES_MAX: Final = 1024 * 1024
@@ -26,22 +27,16 @@ HEAD_BYTES_MAX: Final = 1024 * 1024
 INTERIMS_MAX: Final = 16
 
 
-# How a body goes on to the caller. Plain numbers: members of an enum cost more to find than to compare.
-SAME: Final = 0
-CHUNKED: Final = 1  # came without a length: in chunks, so that the caller sees a break
-PLAIN: Final = 2  # came in chunks: without, for a caller that does not know them
-
-
 class Upstream(asyncio.Protocol):
     """`full`: the app does not take what it was sent. `exchange` is None while the connection is idle."""
 
     __slots__ = (
         "_body",
-        "_coding",
         "_owner",
         "_partial",
         "_response",
         "_reused",
+        "_same",
         "address",
         "exchange",
         "flow",
@@ -61,7 +56,8 @@ class Upstream(asyncio.Protocol):
         self._reused = False
         self.exchange: Exchange | None = None
         self._body: Body | None = None
-        self._coding = SAME
+        # The body goes on to the caller as it comes.
+        self._same = True
         self._partial = b""
 
     def send(self, exchange: Exchange, parts: Sequence[bytes]) -> None:
@@ -71,6 +67,23 @@ class Upstream(asyncio.Protocol):
             self.transport.write(parts[0])
         else:
             self.transport.writelines(parts)
+
+    def take_body(self, data: bytes, ended: bool) -> None:
+        """A piece of the request's body, of a caller that speaks HTTP/2."""
+        assert self.exchange is not None
+        if b"transfer-encoding" not in self.exchange.named:
+            self.transport.write(data)
+            return
+        if data:
+            self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        if ended:
+            self.transport.write(b"0\r\n\r\n")
+
+    def take_end(self, trailers: Fields) -> None:
+        """The request's body ended with these."""
+        assert self.exchange is not None
+        if b"transfer-encoding" in self.exchange.named:
+            self.transport.write(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
 
     def cut(self) -> None:
         """Close at once; whatever the exchange was, it is over."""
@@ -98,6 +111,8 @@ class Upstream(asyncio.Protocol):
         if exchange is None:
             self._owner.lost(self)
         elif exc is None and self._body is not None and isinstance(self._body, UntilClose):
+            if not self._same:
+                exchange.downstream.end(None)
             self._finish(exchange, reusable=False)
         else:
             silent = not self._partial and not exchange.informed
@@ -169,7 +184,7 @@ class Upstream(asyncio.Protocol):
         if interims > INTERIMS_MAX:
             self._refuse(exchange, "too many 1xx informational responses")
         elif response.status != 101:
-            exchange.inform(response_head(response, b"", False))
+            exchange.inform(response)
             if rest:
                 self._read_head(exchange, rest, interims)
         elif exchange.upgrade:
@@ -187,35 +202,34 @@ class Upstream(asyncio.Protocol):
             return
         exchange.step(HEAD)
         exchange.status = response.status
-        coding = SAME if body is None else self._choose_coding(exchange, body)
-        added = exchange.downstream.connection_line(exchange, self_delimiting=coding != PLAIN)
-        if exchange.head_fields is not None:
-            added += b"".join(b"%b: %b\r\n" % pair for pair in exchange.head_fields())
-        if coding == CHUNKED:
-            added += b"Transfer-Encoding: chunked\r\n"
-        out = response_head(response, added, coding == SAME and type(body) is Chunked)
         self._body = body
-        self._coding = coding
-        exchange.overhead_bytes += len(out)
+        self._same = self._goes_on_as_it_is(exchange, body)
         start = len(response.head)
-        if out is response.head and coding == SAME and body is not None:
+        caller = exchange.downstream
+        if caller.http2 or not self._same:
+            caller.respond(exchange, response, body is None)
+            if body is None:
+                self._finish(exchange, reusable=start == len(data))
+            else:
+                self._pass_on(exchange, data, start)
+            return
+        added = caller.connection_line(exchange) + exchange.head_lines()
+        out = response_head(response, added, type(body) is Chunked)
+        exchange.overhead_bytes += len(out)
+        if out is response.head and body is not None:
             self._pass_on(exchange, data, start)
         elif body is None or start == len(data):
             self._write(exchange, out)
             if body is None:
                 self._finish(exchange, reusable=start == len(data))
-        elif coding == SAME:
-            self._pass_on(exchange, out + data[start:], len(out))
         else:
-            self._write(exchange, out)
-            self._pass_on(exchange, data[start:])
+            self._pass_on(exchange, out + data[start:], len(out))
 
-    def _choose_coding(self, exchange: Exchange, body: Body) -> int:
-        if type(body) is Length:
-            return SAME
-        if exchange.fields.version == "1.0":
-            return PLAIN
-        return SAME if type(body) is Chunked else CHUNKED
+    def _goes_on_as_it_is(self, exchange: Exchange, body: Body | None) -> bool:
+        """Whether the caller's connection has the same framing for this body."""
+        if exchange.downstream.http2:
+            return False
+        return body is None or type(body) is Length or (type(body) is Chunked and exchange.fields.version == "1.1")
 
     def _write(self, exchange: Exchange, data: bytes) -> None:
         exchange.sent_bytes += len(data)
@@ -225,7 +239,7 @@ class Upstream(asyncio.Protocol):
         """Pass on a received buffer, which holds body from `start` on."""
         body = self._body
         assert body is not None
-        spans: Spans | None = None if self._coding == SAME else []
+        spans: Spans | None = None if self._same else []
         try:
             end = body.feed(data, start, spans)
         except RemoteProtocolError:
@@ -236,25 +250,25 @@ class Upstream(asyncio.Protocol):
             part = data if end == GOES_ON or end == len(data) else data[:end]
             self._write(exchange, part)
         else:
-            self._recode(exchange, data, spans)
+            self._hand_over(exchange, data, spans, end != GOES_ON)
         if end != GOES_ON:
             self._finish(exchange, reusable=end == len(data))
 
-    def _recode(self, exchange: Exchange, data: bytes, spans: Spans) -> None:
-        write_lines = exchange.downstream.transport.writelines
-        for start, end in spans:
+    def _hand_over(self, exchange: Exchange, data: bytes, spans: Spans, ended: bool) -> None:
+        """Pass on what a buffer holds of the body, to a caller whose connection frames it otherwise."""
+        caller = exchange.downstream
+        trailers = self._body.trailers if ended and isinstance(self._body, Chunked) else None
+        last = len(spans) - 1
+        for number, (start, end) in enumerate(spans):
             part = data if end - start == len(data) else data[start:end]
             exchange.sent_bytes += len(part)
-            if self._coding == CHUNKED:
-                write_lines((b"%x\r\n" % len(part), part, b"\r\n"))
-            else:
-                write_lines((part,))
+            caller.pass_on(part, ended and not trailers and number == last)
+        if ended and (trailers or not spans):
+            caller.end(trailers)
 
     def _finish(self, exchange: Exchange, *, reusable: bool) -> None:
         """The response is complete."""
-        if self._coding == CHUNKED:
-            exchange.downstream.transport.write(b"0\r\n\r\n")
-        elif type(self._body) is Chunked and self._coding == SAME:
+        if type(self._body) is Chunked and self._same:
             exchange.overhead_bytes = exchange.sent_bytes - self._body.size
         # An app that answers before it has got everything may read the rest as another request.
         response = self._response
@@ -277,7 +291,7 @@ class Upstream(asyncio.Protocol):
         self.exchange = None
         self._body = None
         self._partial = b""
-        self._coding = SAME
+        self._same = True
         if self.flow.holds:
             self.flow.release(PEER_FULL)
         if self.full and exchange is not None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from activator.proxy.pool import Pool
 from activator.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.http2.shared import Shared
+
+P = TypeVar("P", bound=asyncio.Protocol)
 
 # A connection that takes longer than this is tried anew, with a longer limit each time: 50 ms, 70 ms, ... 20 s
 # in all (spec dataplane 1.5). A SYN that got lost while a pod's network came up would cost a second otherwise.
@@ -36,13 +40,22 @@ class Dial:
 class Upstreams:
     """Takes from the pool or dials; sweeps the pool while there is something in it."""
 
-    __slots__ = ("_dials", "_loop", "_sweep", "pool")
+    __slots__ = ("_dials", "_shared", "_sweep", "pool")
 
     def __init__(self, pool: Pool[Upstream]) -> None:
         self.pool = pool
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._shared: Shared | None = None
         self._dials: set[asyncio.Task[None]] = set()
         self._sweep: asyncio.TimerHandle | None = None
+
+    @property
+    def shared(self) -> Shared:
+        """The connections that speak HTTP/2. Their code is loaded when the first is asked for."""
+        if self._shared is None:
+            from activator.proxy.http2.shared import Shared
+
+            self._shared = Shared(self._connect, self.pool.idle_s)
+        return self._shared
 
     def take(self, address: Address) -> Upstream | None:
         """An idle connection to `address`, or None."""
@@ -67,6 +80,8 @@ class Upstreams:
         """Close the idle connections to `address`."""
         for upstream in self.pool.drop(address):
             upstream.transport.abort()
+        if self._shared is not None:
+            self._shared.drop(address)
 
     def dial(self, address: Address, exchange: Exchange) -> Dial:
         """Make a connection; the exchange is told of it, or of the failure, a little later."""
@@ -82,13 +97,15 @@ class Upstreams:
             task.cancel()
         for upstream in self.pool.clear():
             upstream.transport.abort()
+        if self._shared is not None:
+            self._shared.close()
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
 
     async def _dial(self, dial: Dial) -> None:
         try:
-            upstream = await self._connect(dial.address)
+            upstream = await self._connect(dial.address, lambda: Upstream(self, dial.address))
         except OSError as error:
             if dial.exchange is not None:
                 dial.exchange.unsent(dial_error(dial.address, error))
@@ -98,15 +115,14 @@ class Upstreams:
         elif not self.put(upstream):
             upstream.transport.abort()
 
-    async def _connect(self, address: Address) -> Upstream:
+    async def _connect(self, address: Address, protocol: Callable[[], P]) -> P:
         loop = asyncio.get_running_loop()
         started_s = time.monotonic()
         limit_s = DIAL_FIRST_S
         for attempt in range(1, DIAL_ATTEMPTS + 1):
             try:
                 async with asyncio.timeout(limit_s):
-                    _, upstream = await loop.create_connection(lambda: Upstream(self, address), *address)
-                    return upstream
+                    return (await loop.create_connection(protocol, *address))[1]
             except TimeoutError:
                 import random  # not above: it would take a millisecond of each cold start
 

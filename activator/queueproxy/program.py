@@ -172,5 +172,7 @@ class Sidecar:
         if not settings.announce_to or self.proxy.drain.draining:
             return
         ip = f"[{settings.pod_ip}]" if ":" in settings.pod_ip else settings.pod_ip
-        word = Announcement(settings.namespace, settings.revision, settings.pod, settings.pod_uid, f"{ip}:{self.port}")
+        protocol = "h2c" if settings.http2 else "http1"
+        address = f"{ip}:{self.port}"
+        word = Announcement(settings.namespace, settings.revision, settings.pod, settings.pod_uid, address, protocol)
         await announce(word, settings.announce_to, self._clock)

@@ -103,6 +103,7 @@ class QueueProxy:
         self.breaker: Breaker[Exchange] | None = Breaker(limit) if limit else None
         self.drain = Drain(clock, self.in_flight, settings.drain_quiet_s)
         self._app = settings.user_address
+        self._http2 = settings.http2
         self._clock = clock
         self._readiness = readiness
         self._now = clock.now
@@ -213,7 +214,9 @@ class QueueProxy:
             self._queue_up(self.breaker, exchange, reading)
         else:
             exchange.tag = reading.ticket
-            exchange.forward(self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers)
+            exchange.forward(
+                self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers, http2=self._http2
+            )
 
     def _queue_up(self, breaker: Breaker[Exchange], exchange: Exchange, reading: Reading) -> None:
         exchange.tag = ticket = Ticket(reading)
@@ -226,7 +229,9 @@ class QueueProxy:
     def _start(self, exchange: Exchange) -> None:
         """To the app, with the host that the caller asked for and a `Forwarded` if it has none."""
         reading: Reading = exchange.fields.memo
-        exchange.forward(self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers)
+        exchange.forward(
+            self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers, http2=self._http2
+        )
 
     def _give_back(self, breaker: Breaker[Exchange], exchange: Exchange, place: Admission | None) -> None:
         """The exchange needs its slot, or its place in the line, no longer."""

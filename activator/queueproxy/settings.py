@@ -14,6 +14,8 @@ from swell.runtime.errors import SettingsError
 from swell.wire.errors import WireError
 from swell.wire.observability import Observability, decode
 
+# Where requests come in for an app whose port is named h2c.
+H2C_PORT: Final = 8013
 ADMIN_PORT: Final = 8022
 STATISTICS_PORT: Final = 9090
 USER_METRICS_PORT: Final = 9091
@@ -69,6 +71,11 @@ class Settings(NamedTuple):
     admin_port: int = ADMIN_PORT
     statistics_port: int = STATISTICS_PORT
     log_level: str = "info"
+
+    @property
+    def http2(self) -> bool:
+        """The app speaks HTTP/2: its requests come in on another port than those of others (spec dataplane 1.1)."""
+        return self.serving_port == H2C_PORT
 
     @property
     def user_address(self) -> Address:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RELOAD_S: Final = 60.0
-PROTOCOLS: Final = ["http/1.1"]
+PROTOCOLS: Final = ["h2", "http/1.1"]
 VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 # The reference's names, which are Go's, and OpenSSL's. Those of TLS 1.3 are not to be chosen there either.
 CIPHERS: Final = {

@@ -104,7 +104,8 @@ class UserMetrics:
             invocation.add(now_s - ran_s)
         fields = exchange.fields
         named = fields.named
-        labels = Labels(exchange.method, code, headers.asked_host(named), fields.version, route_tag(named))
+        version = "2" if exchange.http2 else fields.version
+        labels = Labels(exchange.method, code, headers.asked_host(named), version, route_tag(named))
         series = self._series.get(labels)
         if series is None:
             series = self._new(labels)

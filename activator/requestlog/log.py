@@ -40,7 +40,7 @@ def entry_of(exchange: Exchange, pod: Pod, code: int, latency_s: float) -> Entry
         method=exchange.method.decode(),
         target=exchange.target.decode(),
         host=headers.asked_host(named).decode("utf-8", "surrogateescape"),
-        version=exchange.fields.version,
+        version="2.0" if exchange.http2 else exchange.fields.version,
         content_length=int(length) if length is not None else -1 if exchange.has_body else 0,
         remote_address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
         named=named,

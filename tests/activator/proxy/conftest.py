@@ -88,15 +88,19 @@ class App:
 
 
 class World:
-    """A proxy whose dispatcher sends everything to `address`, or does what `on_request` is set to."""
+    """A proxy whose dispatcher sends everything to `address`, or does what `handle` is set to.
+
+    `http2`: what listens there speaks HTTP/2.
+    """
 
     def __init__(self, **limits: Any) -> None:
         self.server = ProxyServer(self, **limits)
         self.address: Address = ("127.0.0.1", 1)
+        self.http2 = False
         self.exchanges: list[Exchange] = []
         self.done: list[Exchange] = []
         self.unsent: list[str] = []
-        self.handle: Callable[[Exchange], None] = lambda exchange: exchange.forward(self.address)
+        self.handle: Callable[[Exchange], None] = lambda exchange: exchange.forward(self.address, http2=self.http2)
         self.handle_unsent: Callable[[Exchange, str], None] = lambda exchange, error: exchange.reply(
             502, error.encode() + b"\n"
         )
