@@ -85,6 +85,8 @@ class Sidecar:
             self._listen(self._drain_port, settings.admin_port),
             self._listen(self._statistics_port, settings.statistics_port),
         )
+        if settings.http2:
+            self._server.prepare_http2()
         self.statistics.start()
         self._daemons.spawn(self._announce_once_ready(), "announcement")
 
