@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from activator.proxy.framing import Chunked, Length
     from activator.proxy.headers import Extra, Fields, Named
     from activator.proxy.heads import Request, RequestFields, Response
-    from activator.proxy.http2.downstream import CallerStream
+    from activator.proxy.http2.downstream_stream import CallerStream
     from activator.proxy.http2.shared import Shared
-    from activator.proxy.http2.upstream import AppStream
+    from activator.proxy.http2.upstream_stream import AppStream
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
 

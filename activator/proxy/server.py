@@ -95,6 +95,11 @@ class ProxyServer:
 
         return Announced(downstream, self.trust)
 
+    def prepare_http2(self) -> None:
+        """Load what HTTP/2 takes, which the first who speaks it would have to wait for otherwise."""
+        import activator.proxy.http2.downstream
+        import activator.proxy.http2.shared  # noqa: F401
+
     def stop_accepting(self) -> None:
         """No new connections; those that are open go on."""
         if self._listener is not None:

@@ -94,6 +94,8 @@ class Sidecar:
             self._serve(DrainPort(self.proxy.drain), settings.admin_port),
             self._serve(StatisticsPort(self.statistics), settings.statistics_port),
         )
+        if settings.http2:
+            self._server.prepare_http2()
         self.statistics.start()
         self._daemons.spawn(self._announce_once_ready(), "announcement")
         if settings.has_certificate():

@@ -1,55 +1,35 @@
-"""A connection that speaks HTTP/2: frames to streams, and what concerns the connection as a whole (RFC 9113).
+"""A connection that speaks HTTP/2: what its streams share, and what concerns it as a whole (RFC 9113).
 
-Knows frames, windows and the peer's settings. What a header block means, its two kinds (downstream, upstream) know.
-What a peer may have us do, or keep, without paying for it with a request is bounded.
+Knows windows and the peer's settings. What a header block means, its two kinds (downstream, upstream) know.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
+from collections.abc import Iterable
 from typing import Final, Generic, TypeVar, cast
 
 from activator.proxy.http2 import frames
 from activator.proxy.http2.compression import NO_TABLE, TABLE_BYTES_MAX, Decoder
 from activator.proxy.http2.frames import (
     ACK,
-    CONTINUATION,
-    DATA,
-    END_HEADERS,
-    END_STREAM,
     ENHANCE_YOUR_CALM,
     FLOW_CONTROL_ERROR,
     FRAME_BYTES_MAX,
-    FRAME_SIZE_ERROR,
-    GOAWAY,
-    HEADERS,
     NO_ERROR,
-    PADDED,
     PING,
-    PRIORITY,
     PROTOCOL_ERROR,
-    PUSH_PROMISE,
-    RST_STREAM,
     SETTINGS,
-    STREAM_CLOSED,
     WINDOW_DEFAULT,
-    WINDOW_UPDATE,
-    WITH_PRIORITY,
     ConnectionFault,
     StreamFault,
 )
+from activator.proxy.http2.reader import Reader
 from activator.proxy.http2.stream import Stream
 
 # All streams together may have as much on its way to us. It is renewed as it comes: one stream whose data nobody
 # takes must not stop the others, and how much is kept of each is its own window's business.
 CONNECTION_WINDOW: Final = 1024 * 1024
-# Frames that cost us something and carry nothing, resets among them: so many at once, and so many each second from then
-# on. A proxy in front of us may pass on that many of its callers, and it is less than requests may cost.
-IDLE_FRAMES_MAX: Final = 2000
-IDLE_FRAMES_PER_S: Final = 1000.0
-# CONTINUATION frames of one header block; their bytes are bounded by the head's.
-CONTINUATIONS_MAX: Final = 256
 # Answers to PING and SETTINGS that the peer has not taken.
 UNTAKEN_MAX: Final = 1000
 # How long a peer may take to notice that we closed our side, before its unread bytes make a reset of it.
@@ -74,20 +54,13 @@ class Budget:
         return self._left >= 0
 
 
-class Connection(asyncio.Protocol, Generic[S]):
+class Connection(Reader, asyncio.Protocol, Generic[S]):
     """`full`: the peer does not take what it was sent. `streams` are the open ones; `window` is what all may send.
 
     `stream_window` is what a new one may send.
     """
 
     __slots__ = (
-        "_block",
-        "_block_flags",
-        "_block_stream",
-        "_budget",
-        "_continuations",
-        "_data",
-        "_first",
         "_linger",
         "_ready",
         "_receivable",
@@ -96,7 +69,6 @@ class Connection(asyncio.Protocol, Generic[S]):
         "decoder",
         "ending",
         "full",
-        "head_bytes_max",
         "last",
         "stream_window",
         "streams",
@@ -107,6 +79,7 @@ class Connection(asyncio.Protocol, Generic[S]):
     transport: asyncio.Transport
 
     def __init__(self, head_bytes_max: int) -> None:
+        super().__init__(head_bytes_max)
         self.streams: dict[int, S] = {}
         # The highest stream that the peer has opened.
         self.last = 0
@@ -115,20 +88,11 @@ class Connection(asyncio.Protocol, Generic[S]):
         self.full = False
         self.window = WINDOW_DEFAULT
         self.stream_window = WINDOW_DEFAULT
-        self.head_bytes_max = head_bytes_max
         self.decoder = Decoder()
         self._use_no_table = False
         self._receivable = CONNECTION_WINDOW
-        self._data = b""
-        self._first = True
-        # A header block in the making.
-        self._block: bytearray | None = None
-        self._block_stream = 0
-        self._block_flags = 0
-        self._continuations = 0
         # Streams that have something to send, and a window for it; the longest waiting first.
         self._ready: dict[S, None] = {}
-        self._budget = Budget(IDLE_FRAMES_MAX, IDLE_FRAMES_PER_S)
         self._untaken = 0
         self._linger: asyncio.TimerHandle | None = None
 
@@ -141,24 +105,10 @@ class Connection(asyncio.Protocol, Generic[S]):
     def data_received(self, data: bytes) -> None:
         if self._linger is not None:
             return
-        if self._data:
-            data = self._data + data
-        at, size = 0, len(data)
         try:
-            while size - at >= 9:
-                high, low, kind, flags, number = frames.read_head(data, at)
-                end = at + 9 + (high << 8 | low)
-                if end - at > FRAME_BYTES_MAX + 9:
-                    raise ConnectionFault(FRAME_SIZE_ERROR, "frame too large")
-                if end > size:
-                    break
-                self._frame(kind, flags, number & frames.STREAM_ID_MAX, data[at + 9 : end])
-                at = end
+            self.feed(data)
         except ConnectionFault as fault:
-            self._data = b""
             self.fail(fault.code, str(fault))
-            return
-        self._data = data[at:] if at < size else b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.ending = True
@@ -228,98 +178,38 @@ class Connection(asyncio.Protocol, Generic[S]):
 
     # Frames.
 
-    def _frame(self, kind: int, flags: int, number: int, payload: bytes) -> None:
-        if self._block is not None or self._first:
-            self._check_order(kind, number)
-        if kind == DATA:
-            self._on_data(flags, number, payload)
-        elif kind == HEADERS:
-            self._on_headers(flags, number, payload)
-        elif kind == WINDOW_UPDATE:
-            self._on_window_update(number, payload)
-        elif kind == RST_STREAM:
-            self._on_rst_stream(number, payload)
-        elif kind == SETTINGS:
-            self._on_settings(flags, number, payload)
-        elif kind == PING:
-            self._on_ping(flags, number, payload)
-        elif kind == GOAWAY:
-            self._on_goaway(number, payload)
-        elif kind == CONTINUATION:
-            self._on_continuation(flags, payload)
-        elif kind == PUSH_PROMISE:
-            raise ConnectionFault(PROTOCOL_ERROR, "push is not allowed")
-        else:
-            self._on_other(kind, number, payload)
-
-    def _check_order(self, kind: int, number: int) -> None:
-        if self._first:
-            self._first = False
-            if kind != SETTINGS:
-                raise ConnectionFault(PROTOCOL_ERROR, "the first frame is not SETTINGS")
-        elif kind != CONTINUATION or number != self._block_stream:
-            raise ConnectionFault(PROTOCOL_ERROR, "a header block is broken off")
-
-    def _on_data(self, flags: int, number: int, payload: bytes) -> None:
-        taken = len(payload)
-        if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "data without a stream")
-        if flags & PADDED:
-            payload = frames.unpadded(payload)
-        self._receivable -= taken
+    def on_data(self, number: int, data: bytes, padding: int, ended: bool) -> None:
+        size = len(data)
+        self._receivable -= size + padding
         if self._receivable < CONNECTION_WINDOW // 2:
             if self._receivable < 0:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "more data than the window allows")
             self.transport.write(frames.window_update(0, CONNECTION_WINDOW - self._receivable))
             self._receivable = CONNECTION_WINDOW
-        ended = bool(flags & END_STREAM)
-        if not payload and not ended:
-            self.spend()
         stream = self.streams.get(number)
         if stream is None:
             self._check_closed(number)
             return
         try:
-            if not stream.receiving:
-                raise StreamFault(STREAM_CLOSED, "data behind the end")
-            stream.count(len(payload), taken - len(payload), ended)
+            stream.count(size, padding, ended)
         except StreamFault as fault:
-            self.fault(stream, fault)
+            self._end(stream, fault)
             return
-        stream.data_received(payload, ended)
+        stream.data_received(data, ended)
 
-    def _on_headers(self, flags: int, number: int, payload: bytes) -> None:
-        if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "headers without a stream")
-        if flags & PADDED:
-            payload = frames.unpadded(payload)
-        if flags & WITH_PRIORITY:
-            if len(payload) < 5 or frames.read_number(payload)[0] & frames.STREAM_ID_MAX == number:
-                raise ConnectionFault(PROTOCOL_ERROR, "malformed priority")
-            payload = payload[5:]
-        if flags & END_HEADERS:
-            self.block_received(number, payload, bool(flags & END_STREAM))
+    def on_block(self, number: int, block: bytes, ended: bool) -> None:
+        """One of an open stream's, or of none; those that begin something the two kinds see first."""
+        fields = self.decoder.decode(block, self.head_bytes_max)
+        stream = self.streams.get(number)
+        if stream is None:
+            self._check_closed(number)
             return
-        self._block = bytearray(payload)
-        self._block_stream, self._block_flags, self._continuations = number, flags, 0
-        self.awaits_block()
+        try:
+            stream.trailers_received(fields, ended)
+        except StreamFault as fault:
+            self._end(stream, fault)
 
-    def _on_continuation(self, flags: int, payload: bytes) -> None:
-        if self._block is None:
-            raise ConnectionFault(PROTOCOL_ERROR, "continuation of nothing")
-        self._block += payload
-        self._continuations += 1
-        if len(self._block) > self.head_bytes_max or self._continuations > CONTINUATIONS_MAX:
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "header block too large")
-        if flags & END_HEADERS:
-            block, self._block = bytes(self._block), None
-            self.has_block()
-            self.block_received(self._block_stream, block, bool(self._block_flags & END_STREAM))
-
-    def _on_window_update(self, number: int, payload: bytes) -> None:
-        if len(payload) != 4:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "malformed window update")
-        size = frames.read_number(payload)[0] & frames.WINDOW_MAX
+    def on_window_update(self, number: int, size: int) -> None:
         if number:
             stream = self.streams.get(number)
             if stream is None:
@@ -328,49 +218,38 @@ class Connection(asyncio.Protocol, Generic[S]):
             try:
                 stream.add_window(size)
             except StreamFault as fault:
-                self.fault(stream, fault)
+                self._end(stream, fault)
             return
         if not size:
             raise ConnectionFault(PROTOCOL_ERROR, "window update of 0")
         self.window += size
         if self.window > frames.WINDOW_MAX:
             raise ConnectionFault(FLOW_CONTROL_ERROR, "window too large")
-        if self._ready:
-            self._pump()
+        self._pump()
 
-    def _on_rst_stream(self, number: int, payload: bytes) -> None:
-        if len(payload) != 4:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "malformed reset")
-        if not number:
-            raise ConnectionFault(PROTOCOL_ERROR, "reset without a stream")
-        self.spend()
+    def on_reset(self, number: int, code: int) -> None:
         stream = self.streams.get(number)
         if stream is None:
             self._check_closed(number)
             return
         stream.close()
-        stream.peer_reset(frames.read_number(payload)[0])
+        stream.peer_reset(code)
 
-    def _on_settings(self, flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise ConnectionFault(PROTOCOL_ERROR, "settings of a stream")
-        if len(payload) % 6 or (flags & ACK and payload):
-            raise ConnectionFault(FRAME_SIZE_ERROR, "malformed settings")
-        if flags & ACK:
-            return
-        self.spend()
-        for name, value in frames.read_settings(payload):
+    def on_settings(self, pairs: Iterable[tuple[int, int]]) -> None:
+        for name, value in pairs:
             self.setting(name, value)
         self._answer(frames.frame(SETTINGS, ACK, 0))
-        self._pump()
+
+    def on_ping(self, payload: bytes) -> None:
+        self._answer(frames.frame(PING, ACK, 0, payload))
 
     def setting(self, name: int, value: int) -> None:
         """The peer asks for this. Raises `ConnectionFault`."""
         if name == frames.INITIAL_WINDOW_SIZE:
             if value > frames.WINDOW_MAX:
                 raise ConnectionFault(FLOW_CONTROL_ERROR, "window too large")
-            self._change_windows(value - self.stream_window)
-            self.stream_window = value
+            by, self.stream_window = value - self.stream_window, value
+            self._change_windows(by)
         elif name == frames.MAX_FRAME_SIZE:
             if not FRAME_BYTES_MAX <= value < 2**24:
                 raise ConnectionFault(PROTOCOL_ERROR, "frame size out of range")
@@ -382,39 +261,13 @@ class Connection(asyncio.Protocol, Generic[S]):
 
     def _change_windows(self, by: int) -> None:
         for stream in list(self.streams.values()):
-            if by > 0:
-                try:
-                    stream.add_window(by)
-                except StreamFault as fault:
-                    raise ConnectionFault(FLOW_CONTROL_ERROR, "window too large") from fault
-            else:
+            if by <= 0:
                 stream.window += by
-
-    def _on_ping(self, flags: int, number: int, payload: bytes) -> None:
-        if number:
-            raise ConnectionFault(PROTOCOL_ERROR, "ping of a stream")
-        if len(payload) != 8:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "malformed ping")
-        if not flags & ACK:
-            self.spend()
-            self._answer(frames.frame(PING, ACK, 0, payload))
-
-    def _on_goaway(self, number: int, payload: bytes) -> None:
-        if number:
-            raise ConnectionFault(PROTOCOL_ERROR, "goaway of a stream")
-        if len(payload) < 8:
-            raise ConnectionFault(FRAME_SIZE_ERROR, "malformed goaway")
-        last, code = frames.read_pair(payload)
-        self.goaway_received(last & frames.STREAM_ID_MAX, code)
-
-    def _on_other(self, kind: int, number: int, payload: bytes) -> None:
-        """A priority, or what we do not know: nothing follows from either."""
-        self.spend()
-        if kind == PRIORITY:
-            if not number:
-                raise ConnectionFault(PROTOCOL_ERROR, "priority without a stream")
-            if len(payload) != 5:
-                raise ConnectionFault(FRAME_SIZE_ERROR, "malformed priority")
+                continue
+            try:
+                stream.add_window(by)
+            except StreamFault as fault:
+                raise ConnectionFault(FLOW_CONTROL_ERROR, "window too large") from fault
 
     def _answer(self, data: bytes) -> None:
         """Write what the peer has made us write."""
@@ -424,12 +277,7 @@ class Connection(asyncio.Protocol, Generic[S]):
                 raise ConnectionFault(ENHANCE_YOUR_CALM, "answers are not taken")
         self.transport.write(data)
 
-    def spend(self) -> None:
-        """The peer has us do something for nothing. Raises `ConnectionFault` when that gets too much."""
-        if not self._budget.spend(time.monotonic()):
-            raise ConnectionFault(ENHANCE_YOUR_CALM, "too many frames that carry nothing")
-
-    def fault(self, stream: S, fault: StreamFault) -> None:
+    def _end(self, stream: S, fault: StreamFault) -> None:
         """The peer broke the rules of a stream."""
         stream.reset(fault.code)
         stream.peer_reset(fault.code)
@@ -439,22 +287,6 @@ class Connection(asyncio.Protocol, Generic[S]):
         if self.is_idle(number):
             raise ConnectionFault(PROTOCOL_ERROR, "a frame of a stream that never was")
 
-    # What the two kinds know.
-
     def is_idle(self, number: int) -> bool:
         """Whether a stream has never been opened."""
-        raise NotImplementedError
-
-    def block_received(self, number: int, block: bytes, ended: bool) -> None:
-        """A header block came whole."""
-        raise NotImplementedError
-
-    def awaits_block(self) -> None:
-        """A header block has begun, and has to come whole in time."""
-
-    def has_block(self) -> None:
-        """It has."""
-
-    def goaway_received(self, last: int, code: int) -> None:
-        """The peer takes no stream beyond `last`."""
         raise NotImplementedError

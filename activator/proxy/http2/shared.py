@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from activator.proxy.http2.heads import request_block
-from activator.proxy.http2.upstream import AppConnection, AppStream
+from activator.proxy.http2.upstream import AppConnection
 from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Dial, dial_error
 
 if TYPE_CHECKING:
     from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.http2.upstream_stream import AppStream
 
 Connect = Callable[["Address", Callable[[], AppConnection]], Awaitable[AppConnection]]
 

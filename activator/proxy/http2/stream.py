@@ -16,6 +16,7 @@ from activator.proxy.http2.frames import (
     FLOW_CONTROL_ERROR,
     FRAME_BYTES_MAX,
     PROTOCOL_ERROR,
+    STREAM_CLOSED,
     WINDOW_DEFAULT,
     StreamFault,
 )
@@ -78,6 +79,8 @@ class Stream:
 
     def count(self, size: int, padding: int, ended: bool) -> None:
         """So much data came in. Raises `StreamFault`."""
+        if not self.receiving:
+            raise StreamFault(STREAM_CLOSED, "data behind the end")
         self._receivable -= size + padding
         if self._receivable < 0:
             raise StreamFault(FLOW_CONTROL_ERROR, "more data than the window allows")
@@ -229,8 +232,8 @@ class Stream:
     def data_received(self, data: bytes, ended: bool) -> None:
         raise NotImplementedError
 
-    def head_received(self, block: bytes, ended: bool) -> None:
-        """A header block behind the first one of the peer's."""
+    def trailers_received(self, fields: Fields | None, ended: bool) -> None:
+        """A header block behind the first one of the peer's; None for a list that is too large."""
         raise NotImplementedError
 
     def peer_reset(self, code: int) -> None:

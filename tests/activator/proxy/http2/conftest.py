@@ -105,6 +105,16 @@ class Speaker:
         self.h2.send_data(stream, data, end_stream=ended)
         self.flush()
 
+    async def pour(self, stream: int, data: bytes) -> None:
+        """Send data of any size, as the peer takes it."""
+        while data:
+            room = min(self.h2.local_flow_control_window(stream), self.h2.max_outbound_frame_size, len(data))
+            if room:
+                self.say(stream, data[:room])
+                data = data[room:]
+            else:
+                await self.event(h2.events.WindowUpdated)
+
     def head(self, stream: int, fields: Fields, *, ended: bool = False) -> None:
         self.h2.send_headers(stream, fields, end_stream=ended)
         self.flush()
@@ -161,7 +171,7 @@ class Peers:
                 message = await app.message(asked.stream_id)
                 method = dict(asked.headers)[b":method"]
                 app.head(asked.stream_id, [*OK, (b"x-method", method)])
-                app.say(asked.stream_id, message.body)
+                await app.pour(asked.stream_id, message.body)
                 app.head(asked.stream_id, [(b"x-size", b"%d" % len(message.body))], ended=True)
 
         return await self.app(talk)

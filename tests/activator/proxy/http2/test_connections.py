@@ -14,12 +14,7 @@ from h2.errors import ErrorCodes
 
 from activator.proxy.http2 import frames
 from activator.proxy.http2.compression import encode
-from activator.proxy.http2.connection import (
-    CONNECTION_WINDOW,
-    CONTINUATIONS_MAX,
-    IDLE_FRAMES_MAX,
-    Budget,
-)
+from activator.proxy.http2.connection import CONNECTION_WINDOW
 from activator.proxy.http2.downstream import STREAMS_MAX
 from activator.proxy.http2.frames import (
     ACK,
@@ -47,6 +42,7 @@ from activator.proxy.http2.frames import (
     WITH_PRIORITY,
     frame,
 )
+from activator.proxy.http2.reader import CONTINUATIONS_MAX, IDLE_FRAMES_MAX, Budget
 from tests.activator.proxy.http2.conftest import OK, Peers, request
 
 Line = Any
