@@ -80,7 +80,7 @@ class Settings:
             idle_timeout_s=env.seconds(environ, "REVISION_IDLE_TIMEOUT_SECONDS", 0.0),
             probes=parse_probes(environ.get("SERVING_READINESS_PROBE", ""), user_port),
             announce_to=announce_to,
-            # The pod's grace is the revision's timeout: of a short one, half is left to the app for its own end.
+            # Who does not set it knows of no more grace than the timeout: of a short one, half is left to the app.
             drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", min(QUIET_S, timeout_s / 2)),
             admin_port=env.port(environ, "SWELL_ADMIN_PORT", ADMIN_PORT),
             statistics_port=env.port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),
