@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from autoscaler.metrics.receive import LOADS_S
 from swell.api.kinds import POD
 from swell.api.pod_cost import DELETION_COST
 from swell.testing.clock import settle
@@ -51,14 +52,14 @@ async def test_the_idle_pod_is_the_cheapest_when_the_replicas_are_written(world:
         assert await costs(world) == {busy: "", idle: "-1", busy_too: ""}
 
 
-async def test_an_activator_that_says_nothing_holds_a_scale_down_up_for_a_second(world: World) -> None:
+async def test_an_activator_that_says_nothing_holds_a_scale_down_up_for_seconds_only(world: World) -> None:
     async with answering(world) as activator:
         await world.revision(replicas=3, min_scale="3", window="6s")
         await world.quiet(20)
         await world.annotate(min_scale="2")
         async with asyncio.timeout(20):
             await activator.recv()
-        await world.clock.pass_time(0.9)
+        await world.clock.pass_time(LOADS_S - 0.1)
         assert world.kube.scaled == []
         await world.clock.pass_time(0.2)
         await settle()
