@@ -38,6 +38,7 @@ from swell.testing.processes import family, listener, program, rss_mb
 IMAGE = "endurance-app"
 SAMPLE_S = 0.05
 NEIGHBOUR_RPS = 50
+ALONE_S_MAX = 30.0
 # Of the overloaded Service, whose one pod answers so many a second.
 LIMIT, TAKES_MS = 10, 100
 CAPACITY_RPS = LIMIT * 1000 // TAKES_MS
@@ -143,7 +144,8 @@ async def overload(world: World) -> dict[str, float]:
     takes = world.options.neighbour_ms
     host, _, sidecar = await world.service("flooded", containerConcurrency=LIMIT)
     neighbour, _, _ = await world.service("neighbour")
-    seconds = world.options.seconds
+    seconds: float = world.options.seconds
+    alone_s = min(ALONE_S_MAX, seconds / 2)
     path = f"/?sleep_ms={takes}"
     gc.disable()
 
@@ -151,7 +153,7 @@ async def overload(world: World) -> dict[str, float]:
         return await latencies(world.address, neighbour, path, NEIGHBOUR_RPS, for_s)
 
     await neighbours(2)
-    alone = await neighbours(seconds / 2)
+    alone = await neighbours(alone_s)
     rate = 10 * CAPACITY_RPS
     async with flood(world, host, rate) as counts:
         await asyncio.sleep(LINE_MAX / (rate - CAPACITY_RPS) + 4)  # until the line is full
@@ -161,7 +163,7 @@ async def overload(world: World) -> dict[str, float]:
     aftermath = await neighbours(3)
     answered = await counts()
     await asyncio.sleep(2)
-    alone += await neighbours(seconds / 2)
+    alone += await neighbours(alone_s)
     alone_ms, meanwhile_ms = (1000 * statistics.quantiles(found, n=100)[98] for found in (alone, meanwhile))
     return {
         "overload_s": seconds,

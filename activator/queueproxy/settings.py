@@ -120,7 +120,7 @@ class Settings(NamedTuple):
                 environ.get("SERVING_READINESS_PROBE", ""), user_port, env.flag(environ, "ENABLE_HTTP2_AUTO_DETECTION")
             ),
             announce_to=announce_to,
-            # The pod's grace is the revision's timeout: of a short one, half is left to the app for its own end.
+            # Who does not set it knows of no more grace than the timeout: of a short one, half is left to the app.
             drain_quiet_s=env.seconds(environ, "SWELL_DRAIN_QUIET_S", min(QUIET_S, timeout_s / 2)),
             admin_port=env.port(environ, "SWELL_ADMIN_PORT", ADMIN_PORT),
             statistics_port=env.port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),

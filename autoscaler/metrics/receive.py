@@ -27,8 +27,8 @@ SILENCE_S: Final = 15.0
 CLOSE_S: Final = 5.0
 # Reports come every second: whoever has been connected this long has told what is in use.
 HEARD_S: Final = 2.0
-# How long activators have to say what they have in flight. Pods that are to go can wait that long.
-LOADS_S: Final = 1.0
+# How long activators have to say what they have in flight. Pods that are to go can wait that long; new ones never do.
+LOADS_S: Final = 2.0
 _KUBELET: Final = "kube-probe/"
 
 Reports = list[tuple[Key, Stat]]

@@ -324,3 +324,14 @@ def test_a_revision_without_object_and_pods_leaves_nothing_behind() -> None:
     assert world.backends.revisions() == [REVISION]
     world.remove(pod(ready=True))
     assert world.backends.revisions() == []
+
+
+def test_what_is_in_flight_is_told_by_pod_also_of_one_that_leaves() -> None:
+    world = World()
+    for number in (1, 2, 3):
+        world.put(pod(number, ready=True))
+    one, two, _ = sorted(world.backends.usable(REVISION), key=lambda backend: backend.name)
+    one.running, two.running = 3, 1
+    world.put(pod(2, ready=True, deletionTimestamp="now"))
+    assert world.backends.loads(REVISION) == {"pod-1": 3, "pod-2": 1}
+    assert world.backends.loads(Target("default", "other")) == {}

@@ -18,6 +18,8 @@ from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
 from swell.testing.peers import WAIT_S, Caller, call, free_ports
+from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, encode_question
+from swell.wire.stats import decode_report
 
 GRACE_S = 15.0
 PATIENCE_S = 5.0
@@ -109,6 +111,26 @@ async def test_it_is_ready_once_it_listens_and_has_reached_the_autoscaler(world:
     await world.door.start()
     await world.until_connected()
     assert world.unready == ""
+
+
+async def test_it_answers_the_autoscaler_and_survives_what_it_cannot_read(world: World) -> None:
+    answers: asyncio.Queue[bytes | str] = asyncio.Queue()
+
+    async def ask(connection: ServerConnection) -> None:
+        assert connection.request is not None
+        assert connection.request.headers[ANSWERS_HEADER] == ANSWERS_LOADS
+        await connection.send(b"\x0a\xff")
+        await connection.send(encode_question("default", "hello-00001"))
+        async for frame in connection:
+            answers.put_nowait(frame)
+
+    async with serve(ask, "127.0.0.1", world.autoscaler_port):
+        await world.door.start()
+        await world.until_connected()
+        async with asyncio.timeout(20):
+            frame = await answers.get()
+    assert isinstance(frame, bytes)
+    assert decode_report(frame).loads == [PodLoads("default", "hello-00001", {})]
 
 
 async def test_it_is_ready_without_an_autoscaler_but_not_at_once(world: World) -> None:

@@ -18,16 +18,20 @@ async def deployed(objects: Objects, pods: int) -> str:
     return name
 
 
-async def one_stays(objects: Objects, name: str) -> None:
+async def the_one_that_stays(objects: Objects, name: str) -> str:
+    """Its instance. Front doors hear of pods that go a little later than we do."""
     await objects.until_pods(name, lambda pods: sum("deletionTimestamp" not in pod["metadata"] for pod in pods) == 1)
+    async with asyncio.timeout(30):
+        while len(found := {(await objects.get(name)).json()["instance"] for _ in range(20)}) > 1:
+            pass
+    return found.pop()
 
 
 async def test_the_pod_with_a_request_in_flight_stays_and_the_idle_ones_go(objects: Objects) -> None:
     name = await deployed(objects, pods=4)
-    long = asyncio.create_task(objects.get(name, "/?sleep_ms=15000"))
-    await one_stays(objects, name)
+    long = asyncio.create_task(objects.get(name, "/?sleep_ms=20000"))
+    stayed = await the_one_that_stays(objects, name)
     assert not long.done()
-    stayed = (await objects.get(name)).json()["instance"]
     answer = await long
     assert (answer.status, answer.json()["instance"]) == (200, stayed)
 
@@ -38,8 +42,7 @@ async def test_the_pod_with_a_tunnel_stays_and_the_idle_ones_go(objects: Objects
     async with objects.session.ws_connect(objects.home.url("/ws"), headers=host) as socket:
         await socket.send_str("instance")
         instance = await socket.receive_str()
-        await one_stays(objects, name)
-        assert (await objects.get(name)).json()["instance"] == instance
+        assert await the_one_that_stays(objects, name) == instance
         await socket.send_str("still here")
         assert await socket.receive_str() == "STILL HERE"
 
