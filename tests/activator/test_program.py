@@ -47,6 +47,8 @@ class World:
         self.door = FrontDoor(settings, self.kube, self.clock)
         self._autoscaler: Server | None = None
         self._taken: asyncio.Queue[ServerConnection] = asyncio.Queue()
+        # What the autoscaler is told.
+        self.frames: asyncio.Queue[bytes | str] = asyncio.Queue()
 
     @property
     def unready(self) -> str:
@@ -59,8 +61,8 @@ class World:
     async def autoscaler_comes(self) -> None:
         async def take(connection: ServerConnection) -> None:
             self._taken.put_nowait(connection)
-            async for _ in connection:
-                pass
+            async for frame in connection:
+                self.frames.put_nowait(frame)
 
         self._autoscaler = await serve(take, "127.0.0.1", self.autoscaler_port)
 
@@ -70,7 +72,7 @@ class World:
             await self._autoscaler.wait_closed()
             self._autoscaler = None
 
-    async def until_connected(self) -> None:
+    async def until_connected(self) -> ServerConnection:
         """The autoscaler is there; the front door finds it with its next attempt."""
         await self.clock.pass_time(2 * BACKOFF_LAST_S)
         async with asyncio.timeout(WAIT_S):
@@ -78,6 +80,7 @@ class World:
             await (await connection.ping())  # who answers has seen the end of the handshake
         await settle()
         assert self.door.stream.connected
+        return connection
 
     async def until_lost(self) -> None:
         async with asyncio.timeout(WAIT_S):
@@ -114,21 +117,15 @@ async def test_it_is_ready_once_it_listens_and_has_reached_the_autoscaler(world:
 
 
 async def test_it_answers_the_autoscaler_and_survives_what_it_cannot_read(world: World) -> None:
-    answers: asyncio.Queue[bytes | str] = asyncio.Queue()
-
-    async def ask(connection: ServerConnection) -> None:
-        assert connection.request is not None
-        assert connection.request.headers[ANSWERS_HEADER] == ANSWERS_LOADS
-        await connection.send(b"\x0a\xff")
-        await connection.send(encode_question("default", "hello-00001"))
-        async for frame in connection:
-            answers.put_nowait(frame)
-
-    async with serve(ask, "127.0.0.1", world.autoscaler_port):
-        await world.door.start()
-        await world.until_connected()
-        async with asyncio.timeout(20):
-            frame = await answers.get()
+    await world.autoscaler_comes()
+    await world.door.start()
+    connection = await world.until_connected()
+    assert connection.request is not None
+    assert connection.request.headers[ANSWERS_HEADER] == ANSWERS_LOADS
+    await connection.send(b"\x0a\xff")
+    await connection.send(encode_question("default", "hello-00001"))
+    async with asyncio.timeout(WAIT_S):
+        frame = await world.frames.get()
     assert isinstance(frame, bytes)
     assert decode_report(frame).loads == [PodLoads("default", "hello-00001", {})]
 
