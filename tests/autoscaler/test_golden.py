@@ -12,6 +12,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 RECORDED = {"decisions": (247, 33731), "windows": (149, 39425), "endtoend": (108, 76125)}
 
 
+@pytest.mark.timeout(600)  # 76,125 steps: a minute, or more beside others
 @pytest.mark.parametrize("name", RECORDED)
 def test_the_recordings_of_the_reference_come_out_number_for_number(name: str) -> None:
     report = replay(read_scenarios(GOLDEN / f"{name}.jsonl.gz"))
