@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +13,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from swell.testing.peers import App
+from swell.testing.peers import App, call
 from swell.testing.sidecar import Sidecar, sidecar
 
 H2C_PORT = "8013"
@@ -205,3 +207,43 @@ async def test_a_call_waits_for_its_slot_until_another_is_cancelled() -> None:
         hanging.cancel()
         answers = await asyncio.gather(waiting, *full, return_exceptions=True)
         assert sum(isinstance(answer, bytes) for answer in answers) >= 10
+
+
+async def test_case_62_a_stream_that_is_open_when_the_pod_is_told_to_go_is_finished() -> None:
+    async with running(SWELL_DRAIN_QUIET_S="0.2") as world:
+        chat = world.channel.stream_stream("/test/Chat")()
+        await chat.write(b"before")
+        assert await chat.read() == b"before"
+        world.qp.terminate()
+        while True:  # until it has told that it goes away
+            try:
+                await world.unary("Unary")(b"", timeout=5)
+            except grpc.aio.AioRpcError as error:
+                assert error.code() is grpc.StatusCode.UNAVAILABLE
+                break
+        await chat.write(b"after")
+        assert await chat.read() == b"after"
+        await chat.done_writing()
+        assert await chat.code() is grpc.StatusCode.OK
+        assert await world.qp.ended() == 0
+
+
+async def test_case_59_calls_are_counted_and_case_50_probes_are_answered_over_http2(world: World) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("there is no curl here: apt-get install curl")
+    host, port = world.qp.address
+    process = await asyncio.create_subprocess_exec(
+        *(curl, "-sS", "--http2-prior-knowledge", "-A", "kube-probe/1.31", "-H", "K-Network-Probe: queue"),
+        f"http://{host}:{port}/",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert (await process.communicate())[0] == b"queue"
+    hanging = world.unary("Hang")(b"")
+    await asyncio.sleep(0)
+    await world.service.begun.wait()
+    while True:
+        answer = await call(world.qp.statistics, "/metrics")
+        if re.search(rb"queue_average_concurrent_requests\{.*\} 1\n", answer.body):
+            break
+    hanging.cancel()
