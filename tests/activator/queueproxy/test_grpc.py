@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -215,17 +214,16 @@ async def test_case_62_a_stream_that_is_open_when_the_pod_is_told_to_go_is_finis
         await chat.write(b"before")
         assert await chat.read() == b"before"
         world.qp.terminate()
-        while True:  # until it has told that it goes away
-            try:
-                await world.unary("Unary")(b"", timeout=5)
-            except grpc.aio.AioRpcError as error:
-                assert error.code() is grpc.StatusCode.UNAVAILABLE
-                break
+        drained = asyncio.create_task(call(world.qp.admin, "/wait-for-drain"))
         await chat.write(b"after")
         assert await chat.read() == b"after"
         await chat.done_writing()
         assert await chat.code() is grpc.StatusCode.OK
+        assert (await drained).status == 200
         assert await world.qp.ended() == 0
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await world.unary("Unary")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
 async def test_case_59_calls_are_counted_and_case_50_probes_are_answered_over_http2(world: World) -> None:
@@ -242,8 +240,7 @@ async def test_case_59_calls_are_counted_and_case_50_probes_are_answered_over_ht
     hanging = world.unary("Hang")(b"")
     await asyncio.sleep(0)
     await world.service.begun.wait()
-    while True:
-        answer = await call(world.qp.statistics, "/metrics")
-        if re.search(rb"queue_average_concurrent_requests\{.*\} 1\n", answer.body):
-            break
+    async with asyncio.timeout(20):
+        while b"} 1\n" not in (await call(world.qp.statistics, "/metrics")).body:
+            await asyncio.sleep(0.1)  # the figures are those of the last whole second
     hanging.cancel()
