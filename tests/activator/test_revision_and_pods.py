@@ -37,6 +37,12 @@ def test_a_revision_without_fields_has_the_defaults() -> None:
     assert read_revision({"metadata": {}, "spec": {}}) == RevisionFacts(0, 300.0, 300.0, False, "")
 
 
+@pytest.mark.parametrize(("name", "http2"), [("h2c", True), ("http1", False), ("", False)])
+def test_the_ports_name_says_what_pods_speak(name: str, http2: bool) -> None:
+    ports = [{"containerPort": 8080, "name": name}]
+    assert read_revision({"spec": {"containers": [{"image": "a", "ports": ports}]}}).http2 is http2
+
+
 @pytest.mark.parametrize(
     ("spec", "want_s"),
     [

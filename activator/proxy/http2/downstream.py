@@ -64,7 +64,7 @@ class Caller(Connection[CallerStream]):
             (frames.MAX_HEADER_LIST_SIZE, min(self.head_bytes_max, 2**32 - 1)),
         )
         window = frames.window_update(0, CONNECTION_WINDOW - WINDOW_DEFAULT)
-        self.transport.write(frames.settings(settings) + window)
+        self.write(frames.settings(settings) + window)
 
     # Called by the event loop.
 
@@ -160,7 +160,7 @@ class Caller(Connection[CallerStream]):
             return  # GOAWAY has told so
         if len(self.streams) >= STREAMS_MAX:
             self.spend()
-            self.transport.write(frames.rst_stream(number, REFUSED_STREAM))
+            self.write(frames.rst_stream(number, REFUSED_STREAM))
             return
         if self.server.retiring:
             self.retire()

@@ -79,7 +79,7 @@ class Shared:
     def emptied(self, connection: AppConnection) -> None:
         """It has no stream any more."""
         if connection.ending:
-            connection.transport.close()
+            connection.close()
             return
         connection.idle_since_s = time.monotonic()
         if self._sweep is None:
@@ -141,6 +141,6 @@ class Shared:
         for connection in idle:
             if connection.idle_since_s <= since_s:
                 connection.ending = True
-                connection.transport.close()
+                connection.close()
         if idle:
             self._arm()

@@ -107,7 +107,7 @@ class Stream:
             self._grant()
 
     def _grant(self) -> None:
-        self.connection.transport.write(frames.window_update(self.number, WINDOW_DEFAULT - self._receivable))
+        self.connection.write(frames.window_update(self.number, WINDOW_DEFAULT - self._receivable))
         self._receivable = WINDOW_DEFAULT
 
     # Sending.
@@ -129,8 +129,8 @@ class Stream:
             return
         self.window -= size
         connection.window -= size
-        head = frames.data_head(size, END_STREAM if ended else 0, self.number)
-        connection.transport.writelines((head, data))
+        connection.write(frames.data_head(size, END_STREAM if ended else 0, self.number))
+        connection.write(data)
         if ended:
             self._sent_all()
 
@@ -157,7 +157,8 @@ class Stream:
         self.window -= size
         connection.window -= size
         last = not self._queue and self._last_block == b""
-        connection.transport.writelines((frames.data_head(size, END_STREAM if last else 0, self.number), data))
+        connection.write(frames.data_head(size, END_STREAM if last else 0, self.number))
+        connection.write(data)
         if not self._queue:
             self._drained(last)
         return bool(self._queue) and self.window > 0
@@ -175,7 +176,7 @@ class Stream:
     def reset(self, code: int) -> None:
         """End both halves now, and tell the peer."""
         if self.sending or self.receiving:
-            self.connection.transport.write(frames.rst_stream(self.number, code))
+            self.connection.write(frames.rst_stream(self.number, code))
         self.close()
 
     def close(self) -> None:
@@ -201,7 +202,7 @@ class Stream:
         if block:
             self.connection.write_block(self.number, block, END_STREAM)
         else:
-            self.connection.transport.write(frames.data_head(0, END_STREAM, self.number))
+            self.connection.write(frames.data_head(0, END_STREAM, self.number))
         self._sent_all()
 
     def _drained(self, last: bool) -> None:

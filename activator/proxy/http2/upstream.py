@@ -84,7 +84,7 @@ class AppConnection(Connection[AppStream]):
         super().connection_made(transport)
         settings = ((frames.ENABLE_PUSH, 0), (frames.MAX_HEADER_LIST_SIZE, self.head_bytes_max))
         window = frames.window_update(0, CONNECTION_WINDOW - WINDOW_DEFAULT)
-        self.transport.write(frames.PREFACE + frames.settings(settings) + window)
+        self.write(frames.PREFACE + frames.settings(settings) + window)
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
@@ -133,7 +133,7 @@ class AppConnection(Connection[AppStream]):
                 stream.close()
                 stream.refused()
         if not self.streams:
-            self.transport.close()
+            self.close()
 
     def on_block(self, number: int, block: bytes, ended: bool) -> None:
         stream = self.streams.get(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import grpc
 import grpc.aio
 import pytest
 
-from swell.testing.peers import App
+from swell.testing.peers import App, call
 from swell.testing.sidecar import Sidecar, sidecar
 
 H2C_PORT = "8013"
@@ -205,3 +206,41 @@ async def test_a_call_waits_for_its_slot_until_another_is_cancelled() -> None:
         hanging.cancel()
         answers = await asyncio.gather(waiting, *full, return_exceptions=True)
         assert sum(isinstance(answer, bytes) for answer in answers) >= 10
+
+
+async def test_case_62_a_stream_that_is_open_when_the_pod_is_told_to_go_is_finished() -> None:
+    async with running(SWELL_DRAIN_QUIET_S="0.2") as world:
+        chat = world.channel.stream_stream("/test/Chat")()
+        await chat.write(b"before")
+        assert await chat.read() == b"before"
+        world.qp.terminate()
+        drained = asyncio.create_task(call(world.qp.admin, "/wait-for-drain"))
+        await chat.write(b"after")
+        assert await chat.read() == b"after"
+        await chat.done_writing()
+        assert await chat.code() is grpc.StatusCode.OK
+        assert (await drained).status == 200
+        assert await world.qp.ended() == 0
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await world.unary("Unary")(b"")
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_case_59_calls_are_counted_and_case_50_probes_are_answered_over_http2(world: World) -> None:
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("there is no curl here: apt-get install curl")
+    host, port = world.qp.address
+    process = await asyncio.create_subprocess_exec(
+        *(curl, "-sS", "--http2-prior-knowledge", "-A", "kube-probe/1.31", "-H", "K-Network-Probe: queue"),
+        f"http://{host}:{port}/",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert (await process.communicate())[0] == b"queue"
+    hanging = world.unary("Hang")(b"")
+    await asyncio.sleep(0)
+    await world.service.begun.wait()
+    async with asyncio.timeout(20):
+        while b"} 1\n" not in (await call(world.qp.statistics, "/metrics")).body:
+            await asyncio.sleep(0.1)  # the figures are those of the last whole second
+    hanging.cancel()

@@ -42,6 +42,11 @@ def test_what_is_required_is_enough() -> None:
     assert (settings.admin_port, settings.statistics_port, settings.drain_quiet_s) == (8022, 9090, 30)
 
 
+def test_the_port_says_what_the_app_speaks() -> None:
+    assert not Settings.parse(REQUIRED).http2
+    assert Settings.parse(REQUIRED | {"QUEUE_SERVING_PORT": "8013"}).http2
+
+
 def test_all_that_is_optional_is_read() -> None:
     settings = Settings.parse(
         REQUIRED
