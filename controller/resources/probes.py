@@ -12,6 +12,8 @@ from swell.api.settings import Features
 
 HANDLERS: Final = ("exec", "httpGet", "tcpSocket", "grpc")
 _LOOPBACK: Final = "127.0.0.1"
+# Once a second for a day: a start that takes too long is the progress deadline's business, and no reason to kill.
+_STARTUP: Final = {"periodSeconds": 1, "failureThreshold": 24 * 3600}
 
 
 def for_kubelet(container: Obj, port: int | None) -> Obj:
@@ -58,13 +60,20 @@ def _prepared(probe: Obj, port: int) -> Obj:
     return {**rest, **_handler(probe, port)}
 
 
-def of_queue_proxy(probe: Obj | None, port: int) -> Obj | None:
-    """The readiness probe on the queue-proxy itself: the app's timings, and a question to the queue-proxy."""
+def of_queue_proxy(probe: Obj | None, port: int) -> Obj:
+    """The probes on the queue-proxy itself: the app's timings, and a question to the queue-proxy.
+
+    Where the app leaves the timing to us there is a startup probe too, which the reference has not: the kubelet tries
+    readiness at a time of its own choosing, and when it is too early, ten seconds later.
+    """
     if not probe:
-        return None
+        return {}
     rest = {key: value for key, value in probe.items() if key not in HANDLERS}
-    headers = [{"name": "K-Network-Probe", "value": "queue"}]
-    return {**rest, "httpGet": {"port": port, "httpHeaders": headers}}
+    question = {"httpGet": {"port": port, "httpHeaders": [{"name": "K-Network-Probe", "value": "queue"}]}}
+    found: Obj = {"readinessProbe": {**rest, **question}}
+    if not probe.get("periodSeconds"):
+        found["startupProbe"] = {**_STARTUP, **question}
+    return found
 
 
 def _handler(probe: Obj, port: int) -> Obj:

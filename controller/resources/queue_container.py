@@ -70,8 +70,7 @@ def make_queue_container(revision: Revision, settings: PodSettings) -> Obj:
     if settings.system_internal_tls:
         mount = {"name": CERTIFICATES_VOLUME["name"], "mountPath": CERTIFICATES_PATH, "readOnly": True}
         found["volumeMounts"] = [mount]
-    probe = of_queue_proxy(serving_container(revision.spec.pod_spec).get("readinessProbe"), port)
-    return {**found, "readinessProbe": probe} if probe else found
+    return {**found, **of_queue_proxy(serving_container(revision.spec.pod_spec).get("readinessProbe"), port)}
 
 
 def _identity(revision: Revision) -> list[Obj]:

@@ -131,6 +131,11 @@ def test_the_queue_proxy_comes_last_and_knows_where_it_is() -> None:
         "successThreshold": 1,
         "httpGet": {"port": 8012, "httpHeaders": [{"name": "K-Network-Probe", "value": "queue"}]},
     }
+    assert queue["startupProbe"] == {
+        "periodSeconds": 1,
+        "failureThreshold": 86400,
+        "httpGet": {"port": 8012, "httpHeaders": [{"name": "K-Network-Probe", "value": "queue"}]},
+    }
     found = variables(queue)
     expected = {
         "SERVING_NAMESPACE": "ns",
@@ -184,6 +189,12 @@ def test_readiness_is_the_queue_proxys_save_what_only_the_kubelet_can_run(probe:
     app, queue = containers(made(spec=pod_spec(readinessProbe=probe)))
     assert json.loads(variables(queue)["SERVING_READINESS_PROBE"]) == asked
     assert app.get("readinessProbe") == (probe if stays else None)
+
+
+def test_an_app_with_a_period_of_its_own_is_asked_at_that_pace_only() -> None:
+    queue = containers(made(spec=pod_spec(readinessProbe={"tcpSocket": {}, "periodSeconds": 5})))[-1]
+    assert queue["readinessProbe"]["periodSeconds"] == 5
+    assert "startupProbe" not in queue
 
 
 def test_without_a_probe_the_pod_is_ready_at_once() -> None:
