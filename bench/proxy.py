@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def queue_proxy_environ(pod_ip: str, pod_port: int, app_port: int) -> dict[str, 
 
 @contextmanager
 def running(
-    core: int, command: list[str], environ: dict[str, str] | None = None, address: tuple[str, int] | None = None
+    core: int, command: list[str], environ: Mapping[str, str] | None = None, address: tuple[str, int] | None = None
 ) -> Iterator[int]:
     """A process pinned to a core; its pid, once it has said so, or listens at `address`."""
     process = subprocess.Popen(

@@ -22,6 +22,10 @@ class Admission(enum.Enum):
     FULL = enum.auto()
 
 
+# In Python 3.11 a member costs 80 ns to find through its class.
+RUN, WAIT, FULL = Admission
+
+
 class Breaker(Generic[W]):
     """At most `slots` items run and at most `line_max` wait; first come, first served.
 
@@ -46,11 +50,11 @@ class Breaker(Generic[W]):
         """Ask for a slot. After RUN the item must `finish`, after WAIT `finish` or `leave`, after FULL neither."""
         if self.running < self.slots:
             self.running += 1
-            return Admission.RUN
+            return RUN
         if len(self._line) >= self.line_max:
-            return Admission.FULL
+            return FULL
         self._line[item] = None
-        return Admission.WAIT
+        return WAIT
 
     def leave(self, item: W) -> bool:
         """The item waits no more; False if it did not wait."""
@@ -58,11 +62,11 @@ class Breaker(Generic[W]):
 
     def finish(self) -> W | None:
         """A running item is done. Returns who has waited longest and runs now in its place, if anybody waits."""
-        first = next(iter(self._line), None)
-        if first is None:
+        if not self._line:
             self.running -= 1
-        else:
-            del self._line[first]
+            return None
+        first = next(iter(self._line))
+        del self._line[first]
         return first
 
     def __repr__(self) -> str:

@@ -160,11 +160,6 @@ def response_fields(response: Response) -> Fields:
     return [pair for pair in pairs if pair[0] not in gone]
 
 
-def is_passed_on_unchanged(named: Named) -> bool:
-    """Whether a response has no header that is not passed on."""
-    return _UNCHANGED_RESPONSE.isdisjoint(named)
-
-
 def _connection_gone(headers: Fields, named: Named) -> frozenset[bytes]:
     if b"connection" not in named:
         return NO_NAMES

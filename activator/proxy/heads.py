@@ -18,9 +18,9 @@ from activator.proxy.headers import (
     Named,
     Origin,
     host_name,
-    is_passed_on_unchanged,
     request_head,
     request_tail,
+    response_head,
     split_target,
     tokens,
 )
@@ -196,11 +196,12 @@ def check_beginning(part: bytes) -> None:
 class Response:
     """A response's head. `headers` and `named` as in `RequestFields`.
 
-    `whole_bytes` is the size of the message, if it has a known length and a caller with a lasting connection gets it
-    as it is; else 0. It is not for answers to HEAD. `block` is what it is over HTTP/2, once that was asked for.
+    `whole_bytes` is the size of the message, if it has a known length and the connection lasts; else 0. It is not for
+    answers to HEAD. `sent` is then the head that goes on to a caller whose connection lasts as well. `block` is what it
+    is over HTTP/2, once that was asked for.
     """
 
-    __slots__ = ("block", "head", "headers", "keep_alive", "named", "status", "whole_bytes")
+    __slots__ = ("block", "head", "headers", "keep_alive", "named", "sent", "status", "whole_bytes")
 
     def __init__(self, head: bytes) -> None:
         """Read a whole head. Raises `RemoteProtocolError`, with status 502."""
@@ -222,9 +223,10 @@ class Response:
         else:
             self.keep_alive = modern
         self.whole_bytes = 0
-        has_length = length is not None and self.status >= 200 and self.status not in (204, 304)
-        if has_length and modern and self.keep_alive and is_passed_on_unchanged(named):
-            self.whole_bytes = len(head) + (length or 0)
+        self.sent = head
+        if length is not None and self.keep_alive and self.status >= 200 and self.status not in (204, 304):
+            self.whole_bytes = len(head) + length
+            self.sent = response_head(self, b"", False)
 
 
 def _find_fields(data: bytes, start: int, end: int) -> Fields:

@@ -165,9 +165,12 @@ class Upstream(asyncio.Protocol):
 
     def _pass_on_whole(self, exchange: Exchange, response: Response, data: bytes) -> None:
         """What `_begin` and `_finish` come to for a response that is all here: most are (bench.proxy)."""
+        sent = response.sent
+        if sent is not response.head:
+            data = sent + data[len(response.head) :]
         exchange.status = response.status
         exchange.sent_bytes += len(data)
-        exchange.overhead_bytes += len(response.head)
+        exchange.overhead_bytes += len(sent)
         exchange.downstream.transport.write(data)
         self.exchange = None
         self._partial = b""

@@ -5,7 +5,7 @@ Knows how much each item has sent and since when; not what it is. A tunnel's byt
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -31,31 +31,31 @@ W = TypeVar("W", bound=Sending)
 class Idle(Generic[W]):
     """Calls `on_idle(item)` once the item has sent nothing for `limit_s`, from its start or its last byte on.
 
-    The timer runs only while something is in flight.
+    `items()` are those in flight. `begin` is to be told of each new one; that one is over needs no telling. The timer
+    runs only while something is in flight.
     """
 
-    __slots__ = ("_clock", "_last", "_on_idle", "_sweep_s", "_timer", "limit_s")
+    __slots__ = ("_clock", "_items", "_on_idle", "_seen", "_sweep_s", "_timer", "limit_s")
 
-    def __init__(self, clock: Clock, limit_s: float, on_idle: Callable[[W], object]) -> None:
+    def __init__(
+        self, clock: Clock, limit_s: float, items: Callable[[], Iterable[W]], on_idle: Callable[[W], object]
+    ) -> None:
         self.limit_s = limit_s
         self._clock = clock
+        self._items = items
         self._on_idle = on_idle
         self._sweep_s = limit_s / SWEEPS_PER_LIMIT
-        self._last: dict[W, tuple[int, float]] = {}
+        # Of those that were in flight at the last sweep: what each had sent, and since when.
+        self._seen: dict[W, tuple[int, float]] = {}
         self._timer: Cancellable | None = None
 
-    def begin(self, item: W) -> None:
-        self._last[item] = (0, item.started_s)
+    def begin(self) -> None:
         if self._timer is None:
             self._timer = self._clock.call_later(self._sweep_s, self._sweep)
 
-    def end(self, item: W) -> None:
-        """The item is done; ending it twice is harmless."""
-        self._last.pop(item, None)
-
     def close(self) -> None:
         """Forget everything and stop the timer."""
-        self._last.clear()
+        self._seen.clear()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -63,10 +63,16 @@ class Idle(Generic[W]):
     def _sweep(self) -> None:
         self._timer = None
         now_s = self._clock.now()
-        for item, (sent, since_s) in list(self._last.items()):
+        before, self._seen = self._seen, {}
+        idle = []
+        for item in self._items():
+            sent, since_s = before.get(item) or (0, item.started_s)
             if item.sent_bytes != sent:
-                self._last[item] = (item.sent_bytes, now_s)
-            elif now_s - since_s >= self.limit_s and self._last.pop(item, None) is not None:
-                self._on_idle(item)
-        if self._last:
-            self._timer = self._clock.call_later(self._sweep_s, self._sweep)
+                sent, since_s = item.sent_bytes, now_s
+            self._seen[item] = sent, since_s
+            if now_s - since_s >= self.limit_s:
+                idle.append(item)
+        if self._seen:
+            self.begin()
+        for item in idle:
+            self._on_idle(item)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
-from activator.admission.breaker import Admission, Breaker
+from activator.admission.breaker import FULL, RUN, WAIT, Admission, Breaker
 from activator.deadlines import Deadlines
 from activator.network_probe import path_works
 from activator.proxy.replies import Answer, bad_gateway
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from activator.queueproxy.readiness import Readiness
     from activator.queueproxy.settings import Settings
     from activator.queueproxy.statistics import Statistics
+    from activator.queueproxy.usermetrics import Recorded
     from activator.queueproxy.watching import Watch
     from swell.runtime.clock import Clock
 
@@ -46,9 +47,9 @@ class Ticket:
 
     __slots__ = ("place", "ran_s", "reading")
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, place: Admission | None) -> None:
         self.reading = reading
-        self.place: Admission | None = None
+        self.place = place
         self.ran_s = 0.0
 
 
@@ -56,19 +57,23 @@ class Reading:
     """What the headers of a request mean to us. Found out once for requests with the same headers (bench.proxy).
 
     `proxied`: it came through the front door, so it is no probe, whatever a caller out there says that it is.
-    `probe`: somebody looks whether we or the app are well; such a request is not in log and metrics. `counted`: it is
-    in the statistics, and may need a slot. `ticket` is for all of them while there is no breaker:
-    then it never changes.
+    `asks`: it may be a probe that we answer. `probe`: somebody looks whether we or the app are well; such a request is
+    not in log and metrics. `counted`: it is in the statistics, and needs a slot if there is a limit. `ticket` is for
+    all of them that need not wait. `recorded` is where the metrics have counted the last of them.
     """
 
-    __slots__ = ("counted", "drop_headers", "probe", "proxied", "set_headers", "ticket")
+    __slots__ = ("asks", "counted", "drop_headers", "probe", "proxied", "recorded", "set_headers", "ticket")
 
-    def __init__(self, fields: RequestFields) -> None:
+    def __init__(self, fields: RequestFields, limited: bool) -> None:
         named = fields.named
         self.proxied = named.get(headers.PROXY_REQUEST) == headers.PROXY_REQUEST_ACTIVATOR
+        self.asks = not self.proxied and (
+            headers.NETWORK_PROBE in named or named.get(headers.USER_AGENT, b"").startswith(PROBERS)
+        )
         self.counted = not named.get(headers.KUBELET_PROBE)
         self.probe = not self.proxied and is_probe(named)
-        self.ticket = Ticket(self)
+        self.ticket = Ticket(self, RUN if limited and self.counted else None)
+        self.recorded: Recorded | None = None
         self.drop_headers = ROUTING_AND_HOST if self.counted else ROUTING
         value = forwarded(named, fields.headers)
         self.set_headers: Extra = ((headers.FORWARDED, value),) if value else ()
@@ -110,7 +115,7 @@ class QueueProxy:
         self._requests = statistics.requests
         self._hold: Hold[Exchange] = Hold(clock, dial, self._start, self._give_up)
         self._deadlines: Deadlines[Exchange] = Deadlines(clock, start_s or total_s, total_s, self._late)
-        self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._cut) if idle_s else None
+        self._idle: Idle[Exchange] | None = Idle(clock, idle_s, self._deadlines.items, self._cut) if idle_s else None
         self._open = 0
         self._checks: set[asyncio.Task[None]] = set()
         self.watch: Watch | None = None
@@ -135,8 +140,8 @@ class QueueProxy:
         fields = exchange.fields
         reading: Reading | None = fields.memo
         if reading is None:
-            fields.memo = reading = Reading(fields)
-        if reading.proxied or not self._answer_probe(exchange):
+            fields.memo = reading = Reading(fields, self.breaker is not None)
+        if not (reading.asks and self._answer_probe(exchange)):
             self._take(exchange, reading)
 
     def on_unsent(self, exchange: Exchange, error: str) -> None:
@@ -158,10 +163,8 @@ class QueueProxy:
         # What follows is there for few requests only (bench.proxy).
         if self._hold.since:
             self._hold.discard(exchange)
-        if self._idle is not None:
-            self._idle.end(exchange)
-        if self.breaker is not None:
-            self._give_back(self.breaker, exchange, ticket.place)
+        if ticket.place is not None:
+            self._give_back(exchange, ticket.place)
         if self.drain.state is not SERVING:
             self.drain.finished()
 
@@ -169,7 +172,7 @@ class QueueProxy:
         if ticket is None or ticket.reading.probe:
             watch.probed(exchange, now_s)
         else:
-            ran = ticket.place is None or ticket.place is Admission.RUN
+            ran = ticket.place is None or ticket.place is RUN
             watch.finished(exchange, ticket.ran_s or exchange.started_s if ran else None, now_s)
 
     def _answer_probe(self, exchange: Exchange) -> bool:
@@ -207,24 +210,26 @@ class QueueProxy:
             self.drain.arrived()
         self._deadlines.begin(exchange)
         if self._idle is not None:
-            self._idle.begin(exchange)
+            self._idle.begin()
         if reading.counted:
             self._requests.arrive(exchange.started_s, reading.proxied)
-        if self.breaker is not None and reading.counted:
-            self._queue_up(self.breaker, exchange, reading)
-        else:
-            exchange.tag = reading.ticket
-            exchange.forward(
-                self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers, http2=self._http2
-            )
+        ticket = reading.ticket
+        if ticket.place is not None:
+            assert self.breaker is not None
+            place = self.breaker.admit(exchange)
+            if place is not RUN:
+                self._queue_up(exchange, Ticket(reading, place))
+                return
+        exchange.tag = ticket
+        exchange.forward(
+            self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers, http2=self._http2
+        )
 
-    def _queue_up(self, breaker: Breaker[Exchange], exchange: Exchange, reading: Reading) -> None:
-        exchange.tag = ticket = Ticket(reading)
-        ticket.place = breaker.admit(exchange)
-        if ticket.place is Admission.FULL:
+    def _queue_up(self, exchange: Exchange, ticket: Ticket) -> None:
+        """All slots are taken: it waits, or there is no room for that either."""
+        exchange.tag = ticket
+        if ticket.place is FULL:
             _answer(exchange, answers.LINE_FULL)
-        elif ticket.place is not Admission.WAIT:
-            self._start(exchange)
 
     def _start(self, exchange: Exchange) -> None:
         """To the app, with the host that the caller asked for and a `Forwarded` if it has none."""
@@ -233,17 +238,19 @@ class QueueProxy:
             self._app, set_headers=reading.set_headers, drop_headers=reading.drop_headers, http2=self._http2
         )
 
-    def _give_back(self, breaker: Breaker[Exchange], exchange: Exchange, place: Admission | None) -> None:
+    def _give_back(self, exchange: Exchange, place: Admission) -> None:
         """The exchange needs its slot, or its place in the line, no longer."""
-        if place is Admission.WAIT:
-            breaker.leave(exchange)
-        elif place is Admission.RUN:
+        breaker = self.breaker
+        assert breaker is not None
+        if place is RUN:
             following = breaker.finish()
             if following is not None:
-                following.tag.place = Admission.RUN
+                following.tag.place = RUN
                 if self.watch is not None:
                     following.tag.ran_s = self._now()
                 self._start(following)
+        elif place is WAIT:
+            breaker.leave(exchange)
 
     def _give_up(self, exchange: Exchange, error: str) -> None:
         exchange.reply(*bad_gateway(error))

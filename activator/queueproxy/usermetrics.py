@@ -86,6 +86,18 @@ class Series:
         self.response_bytes = Histogram(BYTES)
 
 
+class Recorded(NamedTuple):
+    """Where requests of this method, with this status and the same headers, are counted.
+
+    `request_bytes` is the size of the body that their headers tell of, None for one of unknown size.
+    """
+
+    method: bytes
+    code: int
+    series: Series
+    request_bytes: int | None
+
+
 class UserMetrics:
     """All figures of a pod. `breaker` is None without a limit."""
 
@@ -97,25 +109,20 @@ class UserMetrics:
 
     def finished(self, exchange: Exchange, code: int, ran_s: float | None, now_s: float) -> None:
         """A request is over that had its slot from `ran_s` on, None if it never got one; it was recorded as `code`."""
+        method, reading = exchange.request.method, exchange.fields.memo
+        recorded: Recorded | None = reading.recorded
+        if recorded is None or recorded.code != code or recorded.method != method:
+            reading.recorded = recorded = self._recorded(exchange, code)
         if ran_s is not None:
             invocation = self._invocations.get(code)
             if invocation is None:
                 self._invocations[code] = invocation = Histogram(SECONDS)
             invocation.add(now_s - ran_s)
-        fields = exchange.fields
-        named = fields.named
-        version = "2" if exchange.http2 else fields.version
-        labels = Labels(exchange.method, code, headers.asked_host(named), version, route_tag(named))
-        series = self._series.get(labels)
-        if series is None:
-            series = self._new(labels)
+        series = recorded.series
         series.duration.add(now_s - exchange.started_s)
-        series.response_bytes.add(exchange.body_sent_bytes)
-        length = named.get(b"content-length")
-        if length is not None:
-            series.request_bytes.add(int(length))
-        elif not fields.has_body:
-            series.request_bytes.add(0)
+        series.response_bytes.add(exchange.sent_bytes - exchange.overhead_bytes)
+        if recorded.request_bytes is not None:
+            series.request_bytes.add(recorded.request_bytes)
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text form."""
@@ -133,6 +140,15 @@ class UserMetrics:
             for labels_, found in series:
                 lines += of(found).lines(name, labels_)
         return ("\n".join(lines) + "\n").encode()
+
+    def _recorded(self, exchange: Exchange, code: int) -> Recorded:
+        fields = exchange.fields
+        named = fields.named
+        version = "2" if exchange.http2 else fields.version
+        labels = Labels(exchange.method, code, headers.asked_host(named), version, route_tag(named))
+        length = named.get(b"content-length")
+        request_bytes = int(length) if length is not None else None if fields.has_body else 0
+        return Recorded(labels.method, code, self._series.get(labels) or self._new(labels), request_bytes)
 
     def _new(self, labels: Labels) -> Series:
         """A series for labels that are new, or, when there are too many, one for all that follow."""

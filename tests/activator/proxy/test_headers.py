@@ -251,11 +251,13 @@ WHOLE = {
     "without a body": (answer(b"Content-Length: 5", first=b"HTTP/1.1 304 Not Modified"), None),
     "interim": (answer(b"Content-Length: 5", first=b"HTTP/1.1 103 Early Hints"), None),
     "the last": (answer(b"Content-Length: 5", b"Connection: close"), None),
-    "with what does not go on": (answer(b"Content-Length: 5", b"Keep-Alive: timeout=5"), None),
+    "with what does not go on": (answer(b"Content-Length: 5", b"Connection: keep-alive", b"Keep-Alive: timeout=5"), 5),
     "old": (answer(b"Content-Length: 5", first=b"HTTP/1.0 200 OK"), None),
+    "old, and lasting": (answer(b"Content-Length: 5", b"Connection: keep-alive", first=b"HTTP/1.0 200 OK"), 5),
 }
 
 
 @pytest.mark.parametrize(("response", "length"), WHOLE.values(), ids=WHOLE.keys())
-def test_only_a_response_of_known_length_that_needs_no_change_is_whole(response: Response, length: int | None) -> None:
+def test_only_a_lasting_response_of_known_length_is_whole(response: Response, length: int | None) -> None:
     assert response.whole_bytes == (0 if length is None else len(response.head) + length)
+    assert length is None or response.sent == b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length

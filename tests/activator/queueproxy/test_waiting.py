@@ -92,15 +92,22 @@ class Item:
     idle_at: list[float] = field(default_factory=list)
 
 
-def idle_world() -> tuple[ManualClock, Idle[Item]]:
-    clock = ManualClock()
-    return clock, Idle(clock, 2, lambda item: item.idle_at.append(round(clock.now(), 3)))
+def idle_world() -> tuple[ManualClock, Idle[Item], Item, list[Item]]:
+    """With one item in flight, and the list of all that are."""
+    clock, item = ManualClock(), Item(0)
+    in_flight = [item]
+
+    def over(item: Item) -> None:
+        in_flight.remove(item)
+        item.idle_at.append(round(clock.now(), 3))
+
+    idle = Idle(clock, 2, lambda: in_flight, over)
+    idle.begin()
+    return clock, idle, item, in_flight
 
 
 def test_case_34_each_byte_begins_the_idle_time_anew() -> None:
-    clock, idle = idle_world()
-    item = Item(0)
-    idle.begin(item)
+    clock, _, item, _ = idle_world()
     for _ in range(10):
         clock.advance(1)
         item.sent_bytes += 1
@@ -111,19 +118,19 @@ def test_case_34_each_byte_begins_the_idle_time_anew() -> None:
 
 
 def test_case_35_an_item_that_never_sends_is_idle_from_its_start() -> None:
-    clock, idle = idle_world()
-    item = Item(0)
-    idle.begin(item)
+    clock, _, item, _ = idle_world()
     clock.advance(10)
     assert item.idle_at == [2]
     assert clock.pending == 0
 
 
 def test_an_item_that_ended_is_not_idle() -> None:
-    clock, idle = idle_world()
-    item = Item(0)
-    idle.begin(item)
-    idle.end(item)
-    idle.end(item)
+    clock, idle, item, in_flight = idle_world()
+    in_flight.clear()
     clock.advance(10)
     assert item.idle_at == []
+    assert clock.pending == 0
+    in_flight.append(Item(10))
+    idle.begin()
+    clock.advance(10)
+    assert in_flight == []

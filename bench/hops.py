@@ -1,0 +1,190 @@
+"""What a hop costs: one queue-proxy with everything on, and front door and queue-proxy in a row, against other proxies.
+
+All proxies on one core; nginx as the app, with an answer of 12 bytes, and wrk on another. The sides are measured in
+turns within one run, and the median of the rounds counts. `_rps` is at 64 connections, `_cpu_us` the CPU time of the
+side's proxies per request, `_p50_us` at one connection. `added_p50_us` is what the queue-proxy adds to direct access.
+HAProxy takes part where it is installed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from bench import nginx
+from bench.proxy import free_ports, queue_proxy_environ, read_wrk, run_pinned, running
+from bench.proxy_parties import HOST
+from bench.report import parser_of, report
+from swell.testing.processes import cpu_s
+from swell.wire.observability import Observability, encode
+
+CONNECTIONS = 64
+WARM_UP_S = 1.0
+MISSING = "bench.hops needs nginx and wrk, and leaves its figures out: install them (Debian: apt-get install nginx wrk)"
+EVERYTHING_ON = {
+    "CONTAINER_CONCURRENCY": "100",
+    "REVISION_RESPONSE_START_TIMEOUT_SECONDS": "300",
+    "REVISION_IDLE_TIMEOUT_SECONDS": "300",
+    "OBSERVABILITY_CONFIG": encode(Observability(request_metrics_protocol="prometheus")),
+    "SWELL_ADMIN_PORT": "8022",
+    "SWELL_STATISTICS_PORT": "9090",
+    "METRICS_PROMETHEUS_PORT": "9091",
+}
+RATIOS = {
+    "queueproxy_vs_nginx": ("queueproxy", "nginx"),
+    "queueproxy_vs_haproxy": ("queueproxy", "haproxy"),
+    "queueproxy_vs_aiohttp": ("queueproxy", "aiohttp"),
+    "chain_vs_two_nginx": ("chain", "two_nginx"),
+}
+
+
+class Side(NamedTuple):
+    """Where the load goes, and the processes of the proxies that it passes."""
+
+    address: tuple[str, int]
+    pids: tuple[int, ...]
+
+
+class Load(NamedTuple):
+    """What wrk saw."""
+
+    requests_s: float
+    requests: int
+    errors: int
+    p50_us: float
+
+
+def main() -> None:
+    """Parse, measure, print."""
+    parser = parser_of("hops", __doc__)
+    parser.add_argument("--seconds", type=int, default=2, help="length of one measurement")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--sides", nargs="*", help="only these: queueproxy nginx haproxy aiohttp chain two_nginx")
+    options = parser.parse_args()
+    report(measure(options.seconds, options.rounds, options.sides), as_json=options.json)
+
+
+def measure(seconds: int, rounds: int, only: list[str] | None = None) -> dict[str, float]:
+    """All figures; none, and a word on stderr, where nginx or wrk is missing."""
+    if nginx.NGINX is None or shutil.which("wrk") is None:
+        print(MISSING, file=sys.stderr)
+        return {}
+    cores = sorted(os.sched_getaffinity(0))
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swell-bench-")))
+        (app_port,) = free_ports(1)
+        direct = ("127.0.0.1", app_port)
+        stack.enter_context(running(cores[-1], nginx.app(folder, app_port), address=direct))
+        sides = _start(stack, cores[0], folder, app_port)
+        sides = {name: side for name, side in sides.items() if not only or name in only}
+        return _measure(cores[-1], sides, direct, seconds, rounds)
+
+
+def _start(stack: ExitStack, core: int, folder: Path, app_port: int) -> dict[str, Side]:
+    nginx_port, first_port, haproxy_port, plain_port, door_port, pod_port = free_ports(6)
+    pod = (f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(2, 254)}", pod_port)
+
+    def start(command: list[str], address: tuple[str, int], environ: Mapping[str, str] | None = None) -> Side:
+        return Side(address, (stack.enter_context(running(core, command, environ, address)),))
+
+    def party(name: str, port: int, *arguments: str | int) -> Side:
+        command = [sys.executable, "-m", "bench.proxy_parties", name, str(port), *map(str, arguments)]
+        return start(command, ("127.0.0.1", port))
+
+    environ = queue_proxy_environ(*pod, app_port) | EVERYTHING_ON
+    queue_proxy = start([sys.executable, "-m", "activator.queueproxy"], pod, environ)
+    door = party("door", door_port, *pod)
+    one = start(nginx.reverse_proxy(folder, "one", nginx_port, app_port), ("127.0.0.1", nginx_port))
+    first = start(nginx.reverse_proxy(folder, "first", first_port, nginx_port), ("127.0.0.1", first_port))
+    sides = {
+        "queueproxy": queue_proxy,
+        "nginx": one,
+        "aiohttp": party("plain", plain_port, app_port),
+        "chain": Side(door.address, door.pids + queue_proxy.pids),
+        "two_nginx": Side(first.address, first.pids + one.pids),
+    }
+    if haproxy := shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+        config = folder / "haproxy.cfg"
+        config.write_text(HAPROXY.format(port=haproxy_port, next_port=app_port))
+        sides["haproxy"] = start([haproxy, "-db", "-f", str(config)], ("127.0.0.1", haproxy_port))
+    return sides
+
+
+def _measure(
+    core: int, sides: Mapping[str, Side], direct: tuple[str, int], seconds: int, rounds: int
+) -> dict[str, float]:
+    figures: dict[str, list[float]] = {}
+    errors = 0
+    for side in sides.values():
+        errors += put_load(core, side.address, WARM_UP_S, CONNECTIONS).errors
+    for _ in range(rounds):
+        for name, side in sides.items():
+            before_s = sum(map(cpu_s, side.pids))
+            load = put_load(core, side.address, seconds, CONNECTIONS)
+            used_s = sum(map(cpu_s, side.pids)) - before_s
+            errors += load.errors
+            figures.setdefault(f"{name}_rps", []).append(load.requests_s)
+            figures.setdefault(f"{name}_cpu_us", []).append(1e6 * used_s / max(1, load.requests))
+        for name, address in {"direct": direct, **{name: side.address for name, side in sides.items()}}.items():
+            if name in ("direct", "queueproxy", "nginx"):
+                load = put_load(core, address, seconds / 2, 1)
+                errors += load.errors
+                figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
+    return summary(figures) | {"hops_errors": errors}
+
+
+def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
+    """The medians, and what the sides' make of each other."""
+    middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    made: dict[str, float] = {}
+    for name, (ours, others) in RATIOS.items():
+        if f"{ours}_rps" in middle and f"{others}_rps" in middle:
+            made[name] = round(middle[f"{ours}_rps"] / middle[f"{others}_rps"], 2)
+            made[f"{name}_cpu"] = round(middle[f"{others}_cpu_us"] / middle[f"{ours}_cpu_us"], 2)
+    if "queueproxy_p50_us" in middle:
+        made["added_p50_us"] = round(middle["queueproxy_p50_us"] - middle["direct_p50_us"], 1)
+    return made | middle
+
+
+HAPROXY = """
+global
+    nbthread 1
+    maxconn 4096
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 300s
+    timeout server 300s
+    option forwardfor
+    http-reuse always
+frontend in
+    bind 127.0.0.1:{port}
+    default_backend out
+backend out
+    server app 127.0.0.1:{next_port}
+"""
+
+
+def put_load(core: int, address: tuple[str, int], seconds: float, connections: int) -> Load:
+    """Have wrk ask, as often as it can."""
+    wrk = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-H", f"Host: {HOST}"]
+    output = run_pinned(core, [*wrk, f"http://{address[0]}:{address[1]}/"])
+    requests_s, errors = read_wrk(output)
+    middle = re.search(r"50%\s+([0-9.]+)(us|ms|s)", output)
+    total = re.search(r"(\d+) requests in", output)
+    assert middle is not None and total is not None, output
+    p50_us = float(middle[1]) * {"us": 1.0, "ms": 1e3, "s": 1e6}[middle[2]]
+    return Load(requests_s, int(total[1]), errors, p50_us)
+
+
+if __name__ == "__main__":
+    main()
