@@ -196,18 +196,17 @@ class Lane:
             self._timer = self._clock.call_later(max(GIVE_UP_STEP_S, due_s), self._give_up)
 
     def cause(self) -> str:
-        """Why no pod of this revision can be expected, or "". The pods know best, if there are any."""
+        """Why no pod of this revision can be expected, or "". The pods know best, if there are any on a node."""
         if self.throttler.backends:
             return ""
-        if self.facts is None:
+        facts = self.facts
+        if facts is None:
             return NOT_FOUND
         pods = [pod.facts for pod in self._backends.pods(self.target) if not pod.facts.leaving]
-        if pods:
-            troubles = [pod.trouble for pod in pods]
-            if not all(troubles):
-                return self.facts.failed if self.facts.overdue else ""
-            return troubles[0]
-        return self.facts.failed
+        told = [pod.trouble or (facts.failed if pod.unplaced or facts.overdue else "") for pod in pods]
+        if told:
+            return told[0] if all(told) else ""
+        return facts.failed
 
     def shut(self) -> None:
         """Answer all who still wait: nothing will serve them any more."""

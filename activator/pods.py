@@ -35,7 +35,10 @@ HOPELESS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """One pod of a revision. `ip` is "" until it has one; `trouble` says why it cannot start, or ""."""
+    """One pod of a revision. `ip` is "" until it has one; `trouble` says why it cannot start, or "".
+
+    `unplaced`: no node has room for it. Whether one will, only its Revision knows: nodes may be added on demand.
+    """
 
     uid: str
     name: str
@@ -45,6 +48,7 @@ class PodFacts:
     ready: bool
     leaving: bool
     trouble: str
+    unplaced: bool
 
 
 def read_pod(pod: Mapping[str, Any]) -> PodFacts | None:
@@ -63,6 +67,7 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts | None:
         ready=is_ready(pod),
         leaving=is_leaving(pod),
         trouble=_trouble(status),
+        unplaced=_condition(status, "PodScheduled").get("status") == "False",
     )
 
 
@@ -102,9 +107,6 @@ def _trouble(status: Mapping[str, Any]) -> str:
             ended = (container.get("lastState") or {}).get("terminated") or {}
             message = _ending(ended) or waiting.get("message")
             return _sentence(waiting["reason"], message, container.get("name"))
-    scheduled = _condition(status, "PodScheduled")
-    if scheduled.get("status") == "False":
-        return _sentence(scheduled.get("reason"), scheduled.get("message"), None)
     return ""
 
 
@@ -118,8 +120,8 @@ def _ending(terminated: Mapping[str, Any]) -> str:
 
 
 def _sentence(reason: object, message: object, container: object) -> str:
-    where = f" (container {container})" if container else ""
-    return f"{reason}{where}: {message}" if message else f"{reason}{where}"
+    where = f"{reason} (container {container})"
+    return f"{where}: {message}" if message else where
 
 
 class Pod:

@@ -130,14 +130,6 @@ TROUBLES = [
         },
         "CrashLoopBackOff (container user-container): exit code 3, no database",
     ),
-    (
-        {
-            "conditions": [
-                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
-            ]
-        },
-        "Unschedulable: 0/1 nodes",
-    ),
 ]
 
 
@@ -146,6 +138,14 @@ def test_a_pod_that_cannot_start_says_why(status: Obj, want: str) -> None:
     facts = read_pod(pod(status))
     assert facts is not None
     assert facts.trouble == want
+
+
+def test_a_pod_that_no_node_has_room_for_may_get_one() -> None:
+    unscheduled = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes"}
+    facts = read_pod(pod({"conditions": [unscheduled]}))
+    assert facts is not None
+    assert facts.unplaced
+    assert facts.trouble == ""
 
 
 def peer(name: str, ip: str, *, ready: bool = True, **meta: Any) -> Obj:

@@ -132,7 +132,6 @@ CRASHED = {
         (waiting("ErrImagePull"), "ErrImagePull (container user-container): why"),
         (waiting("CreateContainerConfigError"), "CreateContainerConfigError (container user-container): why"),
         (CRASHED, "CrashLoopBackOff (container user-container): exit code 3, no database"),
-        (UNSCHEDULABLE, "Unschedulable: 0/1 nodes"),
     ],
 )
 def test_a_cold_start_that_a_pod_says_cannot_succeed_is_told_within_5_s_of_that(status: Obj, cause: str) -> None:
@@ -171,6 +170,19 @@ def test_pods_that_run_but_are_never_ready_have_failed_once_the_progress_deadlin
     world.revision(failed="ProgressDeadlineExceeded")
     world.clock.advance(5)
     assert exchange.status == 503
+
+
+def test_a_pod_without_a_node_is_hopeless_only_if_its_revision_says_so() -> None:
+    """With `pod-is-always-schedulable` the Revision does not: a node may be on its way."""
+    world = ready_world(pods=0)
+    exchange = world.request()
+    world.pod(ready=False, **UNSCHEDULABLE)
+    world.clock.advance(30)
+    assert exchange.status == 0
+    world.revision(failed="Unschedulable")
+    world.clock.advance(5)
+    assert exchange.status == 503
+    assert b"cause: Unschedulable\n" in exchange.body
 
 
 def test_a_cause_that_goes_away_in_time_is_not_told() -> None:
