@@ -37,7 +37,7 @@ from swell.api.kinds import DEPLOYMENT
 from swell.api.labels import SERVICE as SERVICE_LABEL
 from swell.api.meta import Obj
 from swell.kube.errors import KubeError
-from swell.testing.home import Objects, unique
+from swell.testing.home import Objects, pod_is_ready, unique
 from swell.testing.kubernetes import Installed, installed
 from swell.testing.processes import command_line, cpu_s, family, rss_mb
 
@@ -202,7 +202,7 @@ async def _scaled_at(objects: Objects, name: str) -> float:
 
 async def _found_ready_at(objects: Objects, name: str) -> float:
     """When the queue-proxy of the Service's only pod found its app ready, by its log."""
-    (pod,) = await objects.until_pods(name, bool)
+    (pod,) = await objects.until_pods(name, lambda pods: any(map(pod_is_ready, pods)))
     logs = objects.kube.logs(objects.home.namespace, pod["metadata"]["name"], container="queue-proxy")
     log = b"".join([chunk async for chunk in logs])
     line = next(line for line in log.decode().splitlines() if READY_MARK in line)
