@@ -15,8 +15,8 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,6 +124,7 @@ def _measure(
 ) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     errors = 0
+    alone = {"direct": direct} | {name: sides[name].address for name in ("queueproxy", "nginx") if name in sides}
     for side in sides.values():
         errors += put_load(core, side.address, WARM_UP_S, CONNECTIONS).errors
     for _ in range(rounds):
@@ -134,12 +135,25 @@ def _measure(
             errors += load.errors
             figures.setdefault(f"{name}_rps", []).append(load.requests_s)
             figures.setdefault(f"{name}_cpu_us", []).append(1e6 * used_s / max(1, load.requests))
-        for name, address in {"direct": direct, **{name: side.address for name, side in sides.items()}}.items():
-            if name in ("direct", "queueproxy", "nginx"):
-                load = put_load(core, address, seconds / 2, 1)
+        with awake():
+            for name, address in alone.items():
+                load = put_load(core, address, seconds, 1)
                 errors += load.errors
                 figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
     return summary(figures) | {"hops_errors": errors}
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """No core sleeps meanwhile: a process that runs when nothing else does is on each.
+
+    With one request at a time they would, and a virtual one takes longer to wake up than all that is measured.
+    """
+    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+    with ExitStack() as stack:
+        for core in sorted(os.sched_getaffinity(0)):
+            stack.enter_context(running(core, [sys.executable, "-c", f"print(flush=True); {spin}"]))
+        yield
 
 
 def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
