@@ -6,6 +6,7 @@ A head that needs no change is passed on as the bytes that came in: most do, and
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from activator.proxy.errors import RemoteProtocolError
@@ -26,6 +27,8 @@ class Origin(NamedTuple):
     dropped: frozenset[bytes]
 
 
+# What a host and its port are made of (RFC 3986 section 3.2.2); a user in front of it is nobody's business.
+_HOST: Final = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=%:\[\]]*+")
 NO_NAMES: Final[frozenset[bytes]] = frozenset()
 
 # Of one connection, not of the message.
@@ -167,7 +170,9 @@ def _connection_gone(headers: Fields, named: Named) -> frozenset[bytes]:
 
 
 def host_name(value: bytes) -> str:
-    """The host of a Host header or an authority: lower case, without port."""
+    """The host of a Host header or an authority: lower case, without port. Raises `RemoteProtocolError`."""
+    if not _HOST.fullmatch(value):
+        raise RemoteProtocolError("malformed Host header")
     host = value.decode("latin-1").lower()
     colon = host.rfind(":")
     if colon >= 0 and host.find("]", colon) < 0:

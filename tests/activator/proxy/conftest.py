@@ -56,8 +56,9 @@ class Line:
 class App:
     """Listens, and has `talk` with each connection."""
 
-    def __init__(self, talk: Talk) -> None:
+    def __init__(self, talk: Talk, port: int = 0) -> None:
         self.talk = talk
+        self.port = port
         self.connections = 0
         self.address: Address = ("", 0)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -76,7 +77,7 @@ class App:
             writer.close()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**20)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=2**20)
         self.address = self._server.sockets[0].getsockname()
 
     async def stop(self) -> None:
@@ -128,8 +129,8 @@ class World:
 
     soon = staticmethod(soon)
 
-    async def app(self, talk: Talk) -> App:
-        app = App(talk)
+    async def app(self, talk: Talk, port: int = 0) -> App:
+        app = App(talk, port)
         await app.start()
         self.address = app.address
         self._apps.append(app)

@@ -41,6 +41,9 @@ class Transport:
     def writelines(self, parts: Any) -> None:
         self.written += b"".join(parts)
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         self.closing = True
 
