@@ -2,8 +2,8 @@
 
 All proxies on one core; nginx as the app, with an answer of 12 bytes, and wrk on another. The sides are measured in
 turns within one run, and the median of the rounds counts. `_rps` is at 64 connections, `_cpu_us` the CPU time of the
-side's proxies per request, `_p50_us` at one connection. `added_p50_us` is what the queue-proxy adds to direct access.
-HAProxy takes part where it is installed.
+side's proxies per request, `_p50_us` at one connection, with cores that do not sleep. `added_p50_us` is what the
+queue-proxy adds to direct access. HAProxy takes part where it is installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench import nginx
 from bench.proxy import free_ports, queue_proxy_environ, read_wrk, run_pinned, running
 from bench.proxy_parties import HOST
 from bench.report import parser_of, report
-from swell.testing.processes import cpu_s
+from swell.testing.processes import cpu_s, rss_mb
 from swell.wire.observability import Observability, encode
 
 CONNECTIONS = 64
@@ -66,14 +66,14 @@ class Load(NamedTuple):
 def main() -> None:
     """Parse, measure, print."""
     parser = parser_of("hops", __doc__)
-    parser.add_argument("--seconds", type=int, default=2, help="length of one measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement, in whole seconds")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sides", nargs="*", help="only these: queueproxy nginx haproxy aiohttp chain two_nginx")
     options = parser.parse_args()
     report(measure(options.seconds, options.rounds, options.sides), as_json=options.json)
 
 
-def measure(seconds: int, rounds: int, only: list[str] | None = None) -> dict[str, float]:
+def measure(seconds: float, rounds: int, only: list[str] | None = None) -> dict[str, float]:
     """All figures; none, and a word on stderr, where nginx or wrk is missing."""
     if nginx.NGINX is None or shutil.which("wrk") is None:
         print(MISSING, file=sys.stderr)
@@ -120,7 +120,7 @@ def _start(stack: ExitStack, core: int, folder: Path, app_port: int) -> dict[str
 
 
 def _measure(
-    core: int, sides: Mapping[str, Side], direct: tuple[str, int], seconds: int, rounds: int
+    core: int, sides: Mapping[str, Side], direct: tuple[str, int], seconds: float, rounds: int
 ) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     errors = 0
@@ -140,7 +140,8 @@ def _measure(
                 load = put_load(core, address, seconds, 1)
                 errors += load.errors
                 figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
-    return summary(figures) | {"hops_errors": errors}
+    memory = {f"{name}_rss_mb": round(rss_mb(sides[name].pids[0]), 1) for name in ("queueproxy",) if name in sides}
+    return summary(figures) | memory | {"hops_errors": errors}
 
 
 @contextmanager
@@ -164,8 +165,9 @@ def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
         if f"{ours}_rps" in middle and f"{others}_rps" in middle:
             made[name] = round(middle[f"{ours}_rps"] / middle[f"{others}_rps"], 2)
             made[f"{name}_cpu"] = round(middle[f"{others}_cpu_us"] / middle[f"{ours}_cpu_us"], 2)
-    if "queueproxy_p50_us" in middle:
-        made["added_p50_us"] = round(middle["queueproxy_p50_us"] - middle["direct_p50_us"], 1)
+    for name, added in (("queueproxy", "added_p50_us"), ("nginx", "nginx_added_p50_us")):
+        if f"{name}_p50_us" in middle:
+            made[added] = round(middle[f"{name}_p50_us"] - middle["direct_p50_us"], 1)
     return made | middle
 
 
