@@ -2,8 +2,11 @@
 
 All proxies on one core; nginx as the app, with an answer of 12 bytes, and wrk on another. The sides are measured in
 turns within one run, and the median of the rounds counts. `_rps` is at 64 connections, `_cpu_us` the CPU time of the
-side's proxies per request, `_p50_us` at one connection, with cores that do not sleep. `added_p50_us` is what the
-queue-proxy adds to direct access. HAProxy takes part where it is installed.
+side's proxies per request. HAProxy takes part where it is installed.
+
+`_p50_us` is at one connection, with the proxy on the core of app and wrk: on one of its own, most of it is the time a
+sleeping core takes to wake up, which a virtual one makes ten times as long and no proxy can change. `added_p50_us` is
+what the queue-proxy adds to direct access.
 """
 
 from __future__ import annotations
@@ -124,7 +127,7 @@ def _measure(
 ) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     errors = 0
-    alone = {"direct": direct} | {name: sides[name].address for name in ("queueproxy", "nginx") if name in sides}
+    alone = {"direct": Side(direct, ())} | {name: sides[name] for name in ("queueproxy", "nginx") if name in sides}
     for side in sides.values():
         errors += put_load(core, side.address, WARM_UP_S, CONNECTIONS).errors
     for _ in range(rounds):
@@ -135,26 +138,26 @@ def _measure(
             errors += load.errors
             figures.setdefault(f"{name}_rps", []).append(load.requests_s)
             figures.setdefault(f"{name}_cpu_us", []).append(1e6 * used_s / max(1, load.requests))
-        with awake():
-            for name, address in alone.items():
-                load = put_load(core, address, seconds, 1)
-                errors += load.errors
-                figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
+        for name, side in alone.items():
+            with moved(side.pids, core):
+                load = put_load(core, side.address, seconds, 1)
+            errors += load.errors
+            figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
     memory = {f"{name}_rss_mb": round(rss_mb(sides[name].pids[0]), 1) for name in ("queueproxy",) if name in sides}
     return summary(figures) | memory | {"hops_errors": errors}
 
 
 @contextmanager
-def awake() -> Iterator[None]:
-    """No core sleeps meanwhile: a process that runs when nothing else does is on each.
-
-    With one request at a time they would, and a virtual one takes longer to wake up than all that is measured.
-    """
-    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
-    with ExitStack() as stack:
-        for core in sorted(os.sched_getaffinity(0)):
-            stack.enter_context(running(core, [sys.executable, "-c", f"print(flush=True); {spin}"]))
+def moved(pids: tuple[int, ...], core: int) -> Iterator[None]:
+    """These processes are on another core meanwhile."""
+    before = {pid: os.sched_getaffinity(pid) for pid in pids}
+    for pid in pids:
+        os.sched_setaffinity(pid, {core})
+    try:
         yield
+    finally:
+        for pid, cores in before.items():
+            os.sched_setaffinity(pid, cores)
 
 
 def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
