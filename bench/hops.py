@@ -1,8 +1,8 @@
 """What a hop costs: one queue-proxy with everything on, and front door and queue-proxy in a row, against other proxies.
 
 All proxies on one core; nginx as the app, with an answer of 12 bytes, and wrk on another. The sides are measured in
-turns within one run, and the median of the rounds counts. `_rps` is at 64 connections, `_cpu_us` the CPU time of the
-side's proxies per request. HAProxy takes part where it is installed.
+turns within one run, and the median of the rounds counts; for ratios, that of the ratios of each round. `_rps` is at 64
+connections, `_cpu_us` the CPU time of the side's proxies per request. HAProxy takes part where it is installed.
 
 `_p50_us` is at one connection, with the proxy on the core of app and wrk: on one of its own, most of it is the time a
 sleeping core takes to wake up, which a virtual one makes ten times as long and no proxy can change. `added_p50_us` is
@@ -109,11 +109,11 @@ def _start(stack: ExitStack, core: int, folder: Path, app_port: int) -> dict[str
     one = start(nginx.reverse_proxy(folder, "one", nginx_port, app_port), ("127.0.0.1", nginx_port))
     first = start(nginx.reverse_proxy(folder, "first", first_port, nginx_port), ("127.0.0.1", first_port))
     sides = {
+        "aiohttp": party("plain", plain_port, app_port),
         "queueproxy": queue_proxy,
         "nginx": one,
-        "aiohttp": party("plain", plain_port, app_port),
-        "chain": Side(door.address, door.pids + queue_proxy.pids),
         "two_nginx": Side(first.address, first.pids + one.pids),
+        "chain": Side(door.address, door.pids + queue_proxy.pids),
     }
     if haproxy := shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
         config = folder / "haproxy.cfg"
@@ -161,17 +161,21 @@ def moved(pids: tuple[int, ...], core: int) -> Iterator[None]:
 
 
 def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
-    """The medians, and what the sides' make of each other."""
-    middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    """The medians, and what the sides' make of each other: of the ratios within each round, whatever else went on."""
     made: dict[str, float] = {}
     for name, (ours, others) in RATIOS.items():
-        if f"{ours}_rps" in middle and f"{others}_rps" in middle:
-            made[name] = round(middle[f"{ours}_rps"] / middle[f"{others}_rps"], 2)
-            made[f"{name}_cpu"] = round(middle[f"{others}_cpu_us"] / middle[f"{ours}_cpu_us"], 2)
+        if f"{ours}_rps" in figures and f"{others}_rps" in figures:
+            made[name] = _middle_ratio(figures[f"{ours}_rps"], figures[f"{others}_rps"])
+            made[f"{name}_cpu"] = _middle_ratio(figures[f"{others}_cpu_us"], figures[f"{ours}_cpu_us"])
+    middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
     for name, added in (("queueproxy", "added_p50_us"), ("nginx", "nginx_added_p50_us")):
         if f"{name}_p50_us" in middle:
             made[added] = round(middle[f"{name}_p50_us"] - middle["direct_p50_us"], 1)
     return made | middle
+
+
+def _middle_ratio(ours: list[float], others: list[float]) -> float:
+    return round(statistics.median(one / other for one, other in zip(ours, others, strict=True)), 2)
 
 
 HAPROXY = """
