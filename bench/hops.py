@@ -1,9 +1,12 @@
 """What a hop costs: one queue-proxy with everything on, and front door and queue-proxy in a row, against other proxies.
 
 All proxies on one core; nginx as the app, with an answer of 12 bytes, and wrk on another. The sides are measured in
-turns within one run, and the median of the rounds counts. `_rps` is at 64 connections, `_cpu_us` the CPU time of the
-side's proxies per request, `_p50_us` at one connection. `added_p50_us` is what the queue-proxy adds to direct access.
-HAProxy takes part where it is installed.
+turns within one run, and the median of the rounds counts; for ratios, that of the ratios of each round. `_rps` is at 64
+connections, `_cpu_us` the CPU time of the side's proxies per request. HAProxy takes part where it is installed.
+
+`_p50_us` is at one connection, with the proxy on the core of app and wrk: on one of its own, most of it is the time a
+sleeping core takes to wake up, which a virtual one makes ten times as long and no proxy can change. `added_p50_us` is
+what the queue-proxy adds to direct access.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from bench import nginx
 from bench.proxy import free_ports, queue_proxy_environ, read_wrk, run_pinned, running
 from bench.proxy_parties import HOST
 from bench.report import parser_of, report
-from swell.testing.processes import cpu_s
+from swell.testing.processes import cpu_s, rss_mb
 from swell.wire.observability import Observability, encode
 
 CONNECTIONS = 64
@@ -66,14 +69,14 @@ class Load(NamedTuple):
 def main() -> None:
     """Parse, measure, print."""
     parser = parser_of("hops", __doc__)
-    parser.add_argument("--seconds", type=int, default=2, help="length of one measurement")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement, in whole seconds")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--sides", nargs="*", help="only these: queueproxy nginx haproxy aiohttp chain two_nginx")
     options = parser.parse_args()
     report(measure(options.seconds, options.rounds, options.sides), as_json=options.json)
 
 
-def measure(seconds: int, rounds: int, only: list[str] | None = None) -> dict[str, float]:
+def measure(seconds: float, rounds: int, only: list[str] | None = None) -> dict[str, float]:
     """All figures; none, and a word on stderr, where nginx or wrk is missing."""
     if nginx.NGINX is None or shutil.which("wrk") is None:
         print(MISSING, file=sys.stderr)
@@ -106,11 +109,11 @@ def _start(stack: ExitStack, core: int, folder: Path, app_port: int) -> dict[str
     one = start(nginx.reverse_proxy(folder, "one", nginx_port, app_port), ("127.0.0.1", nginx_port))
     first = start(nginx.reverse_proxy(folder, "first", first_port, nginx_port), ("127.0.0.1", first_port))
     sides = {
+        "aiohttp": party("plain", plain_port, app_port),
         "queueproxy": queue_proxy,
         "nginx": one,
-        "aiohttp": party("plain", plain_port, app_port),
-        "chain": Side(door.address, door.pids + queue_proxy.pids),
         "two_nginx": Side(first.address, first.pids + one.pids),
+        "chain": Side(door.address, door.pids + queue_proxy.pids),
     }
     if haproxy := shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
         config = folder / "haproxy.cfg"
@@ -120,11 +123,11 @@ def _start(stack: ExitStack, core: int, folder: Path, app_port: int) -> dict[str
 
 
 def _measure(
-    core: int, sides: Mapping[str, Side], direct: tuple[str, int], seconds: int, rounds: int
+    core: int, sides: Mapping[str, Side], direct: tuple[str, int], seconds: float, rounds: int
 ) -> dict[str, float]:
     figures: dict[str, list[float]] = {}
     errors = 0
-    alone = {"direct": direct} | {name: sides[name].address for name in ("queueproxy", "nginx") if name in sides}
+    alone = {"direct": Side(direct, ())} | {name: sides[name] for name in ("queueproxy", "nginx") if name in sides}
     for side in sides.values():
         errors += put_load(core, side.address, WARM_UP_S, CONNECTIONS).errors
     for _ in range(rounds):
@@ -135,38 +138,44 @@ def _measure(
             errors += load.errors
             figures.setdefault(f"{name}_rps", []).append(load.requests_s)
             figures.setdefault(f"{name}_cpu_us", []).append(1e6 * used_s / max(1, load.requests))
-        with awake():
-            for name, address in alone.items():
-                load = put_load(core, address, seconds, 1)
-                errors += load.errors
-                figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
-    return summary(figures) | {"hops_errors": errors}
+        for name, side in alone.items():
+            with moved(side.pids, core):
+                load = put_load(core, side.address, seconds, 1)
+            errors += load.errors
+            figures.setdefault(f"{name}_p50_us", []).append(load.p50_us)
+    memory = {f"{name}_rss_mb": round(rss_mb(sides[name].pids[0]), 1) for name in ("queueproxy",) if name in sides}
+    return summary(figures) | memory | {"hops_errors": errors}
 
 
 @contextmanager
-def awake() -> Iterator[None]:
-    """No core sleeps meanwhile: a process that runs when nothing else does is on each.
-
-    With one request at a time they would, and a virtual one takes longer to wake up than all that is measured.
-    """
-    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
-    with ExitStack() as stack:
-        for core in sorted(os.sched_getaffinity(0)):
-            stack.enter_context(running(core, [sys.executable, "-c", f"print(flush=True); {spin}"]))
+def moved(pids: tuple[int, ...], core: int) -> Iterator[None]:
+    """These processes are on another core meanwhile."""
+    before = {pid: os.sched_getaffinity(pid) for pid in pids}
+    for pid in pids:
+        os.sched_setaffinity(pid, {core})
+    try:
         yield
+    finally:
+        for pid, cores in before.items():
+            os.sched_setaffinity(pid, cores)
 
 
 def summary(figures: Mapping[str, list[float]]) -> dict[str, float]:
-    """The medians, and what the sides' make of each other."""
-    middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    """The medians, and what the sides' make of each other: of the ratios within each round, whatever else went on."""
     made: dict[str, float] = {}
     for name, (ours, others) in RATIOS.items():
-        if f"{ours}_rps" in middle and f"{others}_rps" in middle:
-            made[name] = round(middle[f"{ours}_rps"] / middle[f"{others}_rps"], 2)
-            made[f"{name}_cpu"] = round(middle[f"{others}_cpu_us"] / middle[f"{ours}_cpu_us"], 2)
-    if "queueproxy_p50_us" in middle:
-        made["added_p50_us"] = round(middle["queueproxy_p50_us"] - middle["direct_p50_us"], 1)
+        if f"{ours}_rps" in figures and f"{others}_rps" in figures:
+            made[name] = _middle_ratio(figures[f"{ours}_rps"], figures[f"{others}_rps"])
+            made[f"{name}_cpu"] = _middle_ratio(figures[f"{others}_cpu_us"], figures[f"{ours}_cpu_us"])
+    middle = {name: round(statistics.median(values), 1) for name, values in figures.items()}
+    for name, added in (("queueproxy", "added_p50_us"), ("nginx", "nginx_added_p50_us")):
+        if f"{name}_p50_us" in middle:
+            made[added] = round(middle[f"{name}_p50_us"] - middle["direct_p50_us"], 1)
     return made | middle
+
+
+def _middle_ratio(ours: list[float], others: list[float]) -> float:
+    return round(statistics.median(one / other for one, other in zip(ours, others, strict=True)), 2)
 
 
 HAPROXY = """

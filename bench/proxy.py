@@ -4,10 +4,14 @@ The app and the load are on another core. Both sides are measured in turns withi
 the rounds counts. Three kinds of requests: `bare`, what wrk sends by itself; `browser`, with a browser's headers;
 `varied`, bare with another path each time. `vs_aiohttp` is the lower of the ratios of the first two. Per request,
 `cpu_us` is the CPU time of all processes of a side, `errors` counts over everything.
+
+Then all else that the request path promises: bench.hops (against nginx), bench.grpc, and of bench.start how long a
+queue-proxy takes to start, and its memory.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import re
@@ -28,6 +32,7 @@ from bench.proxy_parties import BARE, BROWSER
 from bench.report import parser_of, report
 
 CONNECTIONS = 64
+STARTS = 10
 KINDS = ("bare", "browser", "varied")
 VARIED_PATHS = 'local n = 0\nrequest = function() n = n + 1; return wrk.format("GET", "/" .. n) end\n'
 
@@ -38,9 +43,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    from bench import grpc  # which builds on what is here
+    from bench import grpc, hops, start  # some of which build on what is here
 
-    figures = measure(options.seconds, options.rounds) | grpc.measure(options.seconds, options.rounds)
+    started = asyncio.run(start.measure(STARTS, burst=1))
+    figures = {name: started[name] for name in ("start_ms", "start_min_ms", "rss_mb")}
+    for part in (measure, hops.measure, grpc.measure):
+        figures |= part(options.seconds, options.rounds)
     report(figures, as_json=options.json)
 
 

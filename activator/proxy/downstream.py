@@ -102,7 +102,9 @@ class Downstream(asyncio.Protocol):
         if self.body is not None:
             self._body_received(data)
         elif self.exchange is None and not self._taking and not self.full and not self._closes:
-            if not inbox.data and inbox.partial is None and is_one_head(data):
+            known = self._known
+            alike = known is not None and data == known.head
+            if not inbox.data and inbox.partial is None and (alike or is_one_head(data)):
                 self._begin(data)  # as `_take` would, a little later (bench.proxy)
             else:
                 inbox.data += data

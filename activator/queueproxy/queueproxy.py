@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Who asks for our health, on any path (spec dataplane 3.6).
 PROBERS: Final = (headers.USER_AGENT_KUBE_PROBE, headers.USER_AGENT_ACTIVATOR, headers.USER_AGENT_AUTOSCALER)
+# The places at a breaker, or none, of a request that had a slot.
+RAN: Final = (None, RUN)
 # What the app does not get to see (spec dataplane 1.2).
 ROUTING: Final = frozenset((headers.SERVING_NAMESPACE, headers.SERVING_REVISION))
 ROUTING_AND_HOST: Final = ROUTING | {headers.ORIGINAL_HOST}
@@ -151,13 +153,19 @@ class QueueProxy:
     def on_done(self, exchange: Exchange) -> None:
         ticket: Ticket | None = exchange.tag
         now_s = self._now()
-        if self.watch is not None:
-            self._record(self.watch, exchange, ticket, now_s)
+        watch = self.watch
         if ticket is None:
+            if watch is not None:
+                watch.probed(exchange, now_s)
             return
         self._open -= 1
         self._deadlines.end(exchange)
         reading = ticket.reading
+        if watch is not None:
+            if reading.probe:
+                watch.probed(exchange, now_s)
+            else:
+                watch.finished(exchange, ticket.ran_s or exchange.started_s if ticket.place in RAN else None, now_s)
         if reading.counted:
             self._requests.leave(now_s, reading.proxied)
         # What follows is there for few requests only (bench.proxy).
@@ -167,13 +175,6 @@ class QueueProxy:
             self._give_back(exchange, ticket.place)
         if self.drain.state is not SERVING:
             self.drain.finished()
-
-    def _record(self, watch: Watch, exchange: Exchange, ticket: Ticket | None, now_s: float) -> None:
-        if ticket is None or ticket.reading.probe:
-            watch.probed(exchange, now_s)
-        else:
-            ran = ticket.place is None or ticket.place is RUN
-            watch.finished(exchange, ticket.ran_s or exchange.started_s if ran else None, now_s)
 
     def _answer_probe(self, exchange: Exchange) -> bool:
         """Answer a probe (spec dataplane 3.6); False for a request."""

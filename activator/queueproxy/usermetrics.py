@@ -86,16 +86,19 @@ class Series:
         self.response_bytes = Histogram(BYTES)
 
 
-class Recorded(NamedTuple):
+class Recorded:
     """Where requests of this method, with this status and the same headers, are counted.
 
-    `request_bytes` is the size of the body that their headers tell of, None for one of unknown size.
+    `length` is the size of the body that their headers tell of, None for one of unknown size.
     """
 
-    method: bytes
-    code: int
-    series: Series
-    request_bytes: int | None
+    __slots__ = ("code", "length", "method", "series")
+
+    def __init__(self, method: bytes, code: int, series: Series, length: int | None) -> None:
+        self.method = method
+        self.code = code
+        self.series = series
+        self.length = length
 
 
 class UserMetrics:
@@ -121,8 +124,8 @@ class UserMetrics:
         series = recorded.series
         series.duration.add(now_s - exchange.started_s)
         series.response_bytes.add(exchange.sent_bytes - exchange.overhead_bytes)
-        if recorded.request_bytes is not None:
-            series.request_bytes.add(recorded.request_bytes)
+        if recorded.length is not None:
+            series.request_bytes.add(recorded.length)
 
     def text(self) -> bytes:
         """All of it, in Prometheus' text form."""
@@ -147,8 +150,8 @@ class UserMetrics:
         version = "2" if exchange.http2 else fields.version
         labels = Labels(exchange.method, code, headers.asked_host(named), version, route_tag(named))
         length = named.get(b"content-length")
-        request_bytes = int(length) if length is not None else None if fields.has_body else 0
-        return Recorded(labels.method, code, self._series.get(labels) or self._new(labels), request_bytes)
+        size = int(length) if length is not None else None if fields.has_body else 0
+        return Recorded(labels.method, code, self._series.get(labels) or self._new(labels), size)
 
     def _new(self, labels: Labels) -> Series:
         """A series for labels that are new, or, when there are too many, one for all that follow."""
