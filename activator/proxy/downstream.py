@@ -91,7 +91,7 @@ class Downstream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have all that asyncio.Transport has, but do not inherit from it.
         self.transport = cast(asyncio.Transport, transport)
-        self.flow = Flow(self.transport)
+        self.flow = Flow(self.transport, self.server.hangups)
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.comes_from((host.removeprefix("::ffff:"), port))
         self.server.joined(self)
@@ -264,6 +264,7 @@ class Downstream(asyncio.Protocol):
     def handed_over(self) -> bytes:
         """This connection is a tunnel's from now on; returns what was read ahead."""
         self._closes = True
+        self.flow.hangups = None  # who has ended his side of a tunnel still receives
         data, self._inbox.data = self._inbox.data, b""
         return data
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from activator.proxy.hangups import Hangups
 
 # Why a connection is not read. Plain numbers: they are or-ed in the hot path, where an IntFlag is 20 times slower.
 PEER_FULL: Final = 1  # the other side does not take what it was sent
@@ -16,18 +19,25 @@ class Readable(Protocol):
 
 
 class Flow:
-    """Reading of one connection: it goes on when no reason to hold it is left. `holds` are those there are."""
+    """Reading of one connection: it goes on when no reason to hold it is left. `holds` are those there are.
 
-    __slots__ = ("_transport", "holds")
+    `hangups` looks whether the peer leaves meanwhile; None if nobody has to.
+    """
 
-    def __init__(self, transport: Readable) -> None:
-        self._transport = transport
+    __slots__ = ("hangups", "holds", "transport")
+
+    def __init__(self, transport: Readable, hangups: Hangups | None = None) -> None:
+        # An asyncio.Transport if there are hangups to look for.
+        self.transport: Any = transport
+        self.hangups = hangups
         self.holds = 0
 
     def hold(self, reason: int) -> None:
         """Stop reading for this reason."""
         if not self.holds:
-            self._transport.pause_reading()
+            self.transport.pause_reading()
+            if self.hangups is not None:
+                self.hangups.watch(self)
         self.holds |= reason
 
     def release(self, reason: int) -> None:
@@ -35,4 +45,4 @@ class Flow:
         if self.holds & reason:
             self.holds &= ~reason
             if not self.holds:
-                self._transport.resume_reading()
+                self.transport.resume_reading()

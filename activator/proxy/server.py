@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from activator.proxy.downstream import Downstream
+from activator.proxy.hangups import Hangups
 from activator.proxy.pool import IDLE_MAX, IDLE_PER_ADDRESS_MAX, IDLE_S, Pool
 from activator.proxy.upstream import Upstream
 from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Upstreams
@@ -56,6 +57,7 @@ class ProxyServer:
         self.draining = False
         pool: Pool[Upstream] = Pool(idle_per_address_max=idle_per_address_max, idle_max=idle_max, idle_s=idle_s)
         self.upstreams = Upstreams(pool)
+        self.hangups = Hangups()
         self._head_timeout_s = head_timeout_s
         self._idle_timeout_s = idle_timeout_s
         self._idle_sweep: asyncio.TimerHandle | None = None
@@ -145,6 +147,7 @@ class ProxyServer:
         for connection in list(self._connections):
             connection.abort()
         self.upstreams.close()
+        self.hangups.close()
         self._awaited.clear()
         if self._timer is not None:
             self._timer.cancel()

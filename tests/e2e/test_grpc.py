@@ -66,7 +66,7 @@ async def test_case_68_with_a_limit_of_one_all_pods_serve(objects: Objects) -> N
         assert len(served) == 3
 
 
-async def test_http2_callers_reach_an_http1_app(objects: Objects) -> None:
+async def test_case_69_http2_callers_reach_an_http1_app(objects: Objects) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("there is no curl here: apt-get install curl")

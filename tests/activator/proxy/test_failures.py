@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -336,3 +337,51 @@ async def test_an_app_that_only_ever_announces_an_answer_is_a_502(world: World) 
     answer = await world.ask(CLOSE)
     assert b"HTTP/1.1 502 " in answer
     assert answer.endswith(b"too many 1xx informational responses\n")
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closes", "resets"])
+async def test_a_caller_that_leaves_while_its_body_is_held_back_is_noticed(world: World, reset: bool) -> None:
+    """It is not read then, so that its end is not seen; the system knows of it."""
+
+    async def deaf(line: Line) -> None:
+        await line.head()
+        line.writer.transport.pause_reading()
+        await asyncio.Event().wait()
+
+    await world.app(deaf)
+    with socket.create_connection(("127.0.0.1", world.server.listening_port)) as caller:
+        caller.setblocking(False)
+        caller.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+        await world.until(lambda: bool(world.exchanges))
+        exchange, piece = world.exchanges[0], bytes(1024 * 1024)
+        loop = asyncio.get_running_loop()
+        while not exchange.downstream.flow.holds:
+            with contextlib.suppress(TimeoutError):  # as much is on its way as there is room for
+                await asyncio.wait_for(loop.sock_sendall(caller, piece), 0.1)
+        if reset:
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await world.until_done()
+    assert exchange.gone
+
+
+async def test_a_caller_that_waits_while_its_body_is_held_back_is_left_alone(world: World) -> None:
+    go_on = asyncio.Event()
+
+    async def slow(line: Line) -> None:
+        await line.head()
+        await go_on.wait()
+        await line.hear(1_000_000)
+        line.say(OK)
+
+    await world.app(slow)
+    world.handle = lambda exchange: None
+    line = await world.caller()
+    line.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + bytes(1_000_000))
+    await world.until(lambda: bool(world.exchanges))
+    exchange = world.exchanges[0]
+    while not exchange.downstream.flow.holds:
+        await asyncio.sleep(0.01)
+    world.server.hangups._look()
+    exchange.forward(world.address)
+    go_on.set()
+    assert (await line.head()).startswith(b"HTTP/1.1 200 OK\r\n")

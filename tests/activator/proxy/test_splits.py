@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import pytest
 
@@ -24,6 +24,9 @@ class Transport:
     def write(self, data: bytes) -> None:
         assert not self.closed
         self.written += data
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.write(b"".join(parts))
 
     def can_write_eof(self) -> bool:
         return True
