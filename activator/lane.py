@@ -14,6 +14,7 @@ from activator.asleep import Asleep
 from activator.counts import Counts
 from activator.deadlines import Deadlines
 from activator.footprint import size_of
+from activator.patience import Patience
 from activator.phases import Phases
 from activator.proxy.replies import Answer
 from activator.reading import Reading
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 # A revision that a Route names but that our caches do not know. They may be a moment behind.
 NOT_FOUND: Final = "NotFound: no such revision"
-# Those whose patience ends within so short a time are answered together.
-GIVE_UP_STEP_S: Final = 0.01
 
 
 class Lane:
@@ -51,12 +50,10 @@ class Lane:
         "_known_backends",
         "_now",
         "_nowhere",
-        "_patience_s",
+        "_patience",
         "_pumping",
         "_special",
-        "_timer",
         "_traces",
-        "_wait_max_s",
         "_waiting",
         "counts",
         "deadlines",
@@ -89,13 +86,11 @@ class Lane:
         self._traces = traces
         self._body_bytes_default = settings.body_bytes_max
         self._behind_ingress = settings.trust_revision_headers
-        self._patience_s = settings.failed_patience_s
-        self._wait_max_s = settings.wait_max_s
+        self._patience = Patience(target, settings, clock, self.throttler.line, self.cause, self._dismiss)
         self._set_rules(facts)
         self._http2 = False
         self._known_backends: list[Backend] = []
         self._waiting = False
-        self._timer: Cancellable | None = None
         self._pumping: Cancellable | None = None
         # What an exchange is tagged with while it has no backend.
         self._nowhere = Backend(("", 0))
@@ -165,12 +160,12 @@ class Lane:
         if before is None or before.rules != facts.rules:
             self._set_rules(facts)
         self.pump()
-        self.judge()
+        self._patience.judge()
 
     def revision_removed(self) -> None:
         """The Revision is gone: what waits is told so once its patience is over."""
         self.facts = None
-        self.judge()
+        self._patience.judge()
 
     def pods_changed(self) -> None:
         """Its pods are others now, or fare differently."""
@@ -183,17 +178,7 @@ class Lane:
                     backend.usable_s = self._now()
             self.throttler.set_backends(usable)
             self.pump()
-        self.judge()
-
-    def judge(self) -> None:
-        """See to it that nobody waits longer than he may."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        longest = self.throttler.line.first()
-        if longest is not None and (limit_s := self._limit_s(self.cause())):
-            due_s = longest.started_s + limit_s - self._clock.now()
-            self._timer = self._clock.call_later(max(GIVE_UP_STEP_S, due_s), self._give_up)
+        self._patience.judge()
 
     def cause(self) -> str:
         """Why no pod of this revision can be expected, or "". The pods know best, if there are any on a node."""
@@ -217,10 +202,10 @@ class Lane:
     def close(self) -> None:
         """Stop all timers."""
         self.deadlines.close()
-        for timer in (self._timer, self._pumping):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._pumping = None
+        self._patience.close()
+        if self._pumping is not None:
+            self._pumping.cancel()
+            self._pumping = None
 
     def turn_away(self, exchange: Exchange) -> None:
         """The room is full, and this one has to leave the line it was taken from."""
@@ -291,25 +276,7 @@ class Lane:
         if waiting != self._waiting:
             self._waiting = waiting
             self._backends.wait(self.target, waiting)
-            self.judge()
-
-    def _limit_s(self, cause: str) -> float:
-        """How long a request may wait, in vain or not; 0: as long as its deadlines let it."""
-        return self._patience_s if cause else self._wait_max_s
-
-    def _give_up(self) -> None:
-        self._timer = None
-        cause = self.cause()
-        limit_s = self._limit_s(cause)
-        since_s = self._clock.now() - limit_s
-        while limit_s and (longest := self.throttler.line.first()) and longest.started_s <= since_s:
-            as_json = answers.prefers_json(longest.named)
-            if cause:
-                answer = answers.failed_revision(self.target, cause, as_json)
-            else:
-                answer = answers.waited_too_long(self.target, limit_s, as_json)
-            self._dismiss(longest, answer)
-        self.judge()
+            self._patience.judge()
 
     def _dismiss(self, exchange: Exchange, answer: Answer) -> None:
         self._leave_line(exchange)

@@ -47,7 +47,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("answer", "want"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-async def test_a_probe_passes_on_status_200_and_the_word_queue(answer: bytes, want: bool) -> None:
+async def test_case_13_a_probe_passes_on_status_200_and_the_word_queue(answer: bytes, want: bool) -> None:
     async with Pod(answer).running() as address:
         assert await probe(address, 5.0) is want
 
