@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import pytest
 
@@ -20,7 +20,7 @@ END_STREAM, END_HEADERS = 1, 4
 PROTOCOL_ERROR, STREAM_CLOSED = 1, 5
 POST = encode(request("/", "POST"))
 FINE: Final = ("fine", 0)
-State = Callable[[Side], None]
+State = Callable[[Side], Coroutine[Any, Any, None]]
 
 
 def stream_fault(code: int) -> tuple[str, int]:
@@ -31,37 +31,37 @@ def connection_fault(code: int) -> tuple[str, int]:
     return ("connection", code)
 
 
-def open_stream(side: Side) -> None:
-    side.feed(frames.frame(HEADERS, END_HEADERS, 1, POST))
+async def open_stream(side: Side) -> None:
+    await side.feed(frames.frame(HEADERS, END_HEADERS, 1, POST))
 
 
-def idle(side: Side) -> None:
+async def idle(side: Side) -> None:
     """Nothing was said of stream 1."""
 
 
-def half_closed(side: Side) -> None:
+async def half_closed(side: Side) -> None:
     """The request is complete, and not answered."""
-    side.feed(frames.frame(HEADERS, END_HEADERS | END_STREAM, 1, POST))
+    await side.feed(frames.frame(HEADERS, END_HEADERS | END_STREAM, 1, POST))
 
 
-def answered(side: Side) -> None:
-    half_closed(side)
+async def answered(side: Side) -> None:
+    await half_closed(side)
     side.exchanges[0].reply(204)
 
 
-def answered_early(side: Side) -> None:
+async def answered_early(side: Side) -> None:
     """The request is not complete; its caller was told that no more of it is wanted."""
-    open_stream(side)
+    await open_stream(side)
     side.exchanges[0].reply(204)
 
 
-def reset_by_caller(side: Side) -> None:
-    open_stream(side)
-    side.feed(frames.frame(RST_STREAM, 0, 1, b"\0\0\0\x08"))
+async def reset_by_caller(side: Side) -> None:
+    await open_stream(side)
+    await side.feed(frames.frame(RST_STREAM, 0, 1, b"\0\0\0\x08"))
 
 
-def reset_by_us(side: Side) -> None:
-    open_stream(side)
+async def reset_by_us(side: Side) -> None:
+    await open_stream(side)
     side.exchanges[0].abort()
 
 
@@ -119,15 +119,16 @@ TABLE: Final = {
 
 
 @pytest.mark.parametrize(
-    ("state", "event"), itertools.product(STATES, EVENTS), ids=lambda value: getattr(value, "__name__", value)
+    ("state", "event"), list(itertools.product(STATES, EVENTS)), ids=lambda value: getattr(value, "__name__", value)
 )
 def test_a_frame_is_taken_or_refused_as_the_state_of_its_stream_has_it(state: State, event: str) -> None:
     async def run() -> None:
         side = Side()
-        side.feed(frames.PREFACE + frames.settings(()))
-        state(side)
+        await side.feed(frames.PREFACE + frames.settings(()))
+        await state(side)
+        await asyncio.sleep(0)
         requests, before = len(side.exchanges), len(side.transport.written)
-        side.feed(EVENTS[event])
+        await side.feed(EVENTS[event])
         found = outcome(side, before)
         assert found == TABLE[state].get(event, FINE)
         new = state is idle and event in ("HEADERS", "HEADERS and end")
