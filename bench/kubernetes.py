@@ -19,10 +19,11 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,16 +53,20 @@ IDLE_S = 30.0
 MANY = 50
 TURNS = 6
 READY_MARK = "the app is ready"
+PARTS = ("objects", "ready", "coldstart", "at_once", "burst", "idle")
+
+Figures = dict[str, float]
 
 
 def main() -> None:
     """Parse, measure, print."""
     parser = parser_of("kubernetes", __doc__)
     parser.add_argument("--starts", type=int, default=24)
-    parser.add_argument("--bursts", type=int, default=3, help="Rounds of the two bursts; the median counts.")
+    parser.add_argument("--bursts", type=int, default=3, help="rounds of each burst; the median counts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure these parts alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="swell-bench-") as folder, installed(Path(folder)) as cluster:
-        report(asyncio.run(measure(cluster, options.starts, options.bursts)), as_json=options.json)
+        report(asyncio.run(measure(cluster, options.starts, options.bursts, options.only)), as_json=options.json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +77,68 @@ class Start:
     own_s: float
 
 
-async def measure(cluster: Installed, starts: int, bursts: int) -> dict[str, float]:
+async def measure(cluster: Installed, starts: int, bursts: int, only: Sequence[str]) -> dict[str, float]:
     """All figures; `errors` counts answers that were not 200."""
     image = cluster.images.go_hello
+    figures: Figures = {"errors": 0.0}
     async with cluster.home.client() as objects:
-        figures = {"objects_per_service": float(await objects_per_service(objects, image))}
-        for name, spec in (("ready", {}), ("ready_no_token", NO_TOKEN)):
-            ready = [await create_to_ready(objects, image, **spec) for _ in range(starts // 2)]
-            figures[f"{name}_p50_s"] = round(statistics.median(ready), 3)
-        errors = 0
-        own: list[float] = []
-        for name, spec in (("coldstart", {}), ("coldstart_no_token", NO_TOKEN)):
-            done = await cold_starts(objects, image, starts, **spec)
-            first = sorted(start.first_byte_s for start in done)
-            own += [start.own_s for start in done]
-            errors += starts - len(done)
-            figures |= {f"{name}_p50_s": round(statistics.median(first), 3), f"{name}_max_s": round(first[-1], 3)}
-        figures["own_share_p50_ms"] = round(1000 * statistics.median(own), 1)
-        at_once = [await burst(objects, image, services=20, requests=1) for _ in range(bursts)]
-        figures["at_once20_p50_s"] = round(statistics.median(statistics.median(took) for took in at_once), 2)
-        figures["at_once20_max_s"] = round(max(max(took) for took in at_once), 2)
-        bare_ones = [await bare.burst(objects, image, 20) for _ in range(bursts)]
-        figures["bare20_p50_s"] = round(statistics.median(statistics.median(took) for took in bare_ones), 2)
-        figures["bare20_max_s"] = round(max(max(took) for took in bare_ones), 2)
-        one = [await burst(objects, image, services=1, requests=30, containerConcurrency=1) for _ in range(bursts)]
-        figures["burst30_s"] = round(statistics.median(max(took) for took in one), 2)
-        errors += sum(20 - len(took) for took in at_once) + sum(30 - len(took) for took in one)
-        figures |= await idle(cluster, objects, 1)
-        many = await idle(cluster, objects, MANY)
-        figures |= {f"{name}_{MANY}_services": value for name, value in many.items()}
-    return {**figures, "starts": float(2 * starts), "errors": float(errors)}
+        parts: dict[str, Callable[[], Awaitable[Figures]]] = {
+            "objects": lambda: objects_per_service(objects, image),
+            "ready": lambda: all_ready(objects, image, starts // 2),
+            "coldstart": lambda: all_cold_starts(objects, image, starts),
+            "at_once": lambda: at_once(objects, image, bursts),
+            "burst": lambda: one_service(objects, image, bursts),
+            "idle": lambda: idle(cluster, objects),
+        }
+        for name in only:
+            found = await parts[name]()
+            print(f"{name}: {found}", file=sys.stderr, flush=True)
+            errors = figures["errors"] + found.pop("errors", 0.0)
+            figures |= {**found, "errors": errors}
+    return figures
+
+
+async def all_ready(objects: Objects, image: str, starts: int) -> Figures:
+    """From creating Services until they are Ready."""
+    figures = {}
+    for name, spec in (("ready", {}), ("ready_no_token", NO_TOKEN)):
+        took = [await create_to_ready(objects, image, **spec) for _ in range(starts)]
+        figures |= {f"{name}_p50_s": round(statistics.median(took), 3), f"{name}_min_s": round(min(took), 3)}
+    return figures
+
+
+async def all_cold_starts(objects: Objects, image: str, starts: int) -> Figures:
+    """First bytes, and Swell's own share of them."""
+    figures: Figures = {"errors": 0.0}
+    own: list[float] = []
+    for name, spec in (("coldstart", {}), ("coldstart_no_token", NO_TOKEN)):
+        done = await cold_starts(objects, image, starts, **spec)
+        first = sorted(start.first_byte_s for start in done)
+        own += [start.own_s for start in done]
+        figures["errors"] += starts - len(done)
+        figures |= {f"{name}_p50_s": round(statistics.median(first), 3), f"{name}_max_s": round(first[-1], 3)}
+    return {**figures, "own_share_p50_ms": round(1000 * statistics.median(own), 1)}
+
+
+async def at_once(objects: Objects, image: str, rounds: int) -> Figures:
+    """Twenty Services, and in turns with them twenty bare Deployments."""
+    figures: Figures = {"errors": 0.0}
+    took: dict[str, list[list[float]]] = {"at_once20": [], "bare20": []}
+    for _ in range(rounds):
+        took["at_once20"].append(await burst(objects, image, services=20, requests=1))
+        took["bare20"].append(await bare.burst(objects, image, 20))
+    for name, bursts in took.items():
+        figures["errors"] += sum(20 - len(each) for each in bursts)
+        figures[f"{name}_p50_s"] = round(statistics.median(map(statistics.median, bursts)), 2)
+        figures[f"{name}_max_s"] = round(max(map(max, bursts)), 2)
+    return figures
+
+
+async def one_service(objects: Objects, image: str, rounds: int) -> Figures:
+    """Thirty requests to one Service, one at a time for each pod."""
+    took = [await burst(objects, image, services=1, requests=30, containerConcurrency=1) for _ in range(rounds)]
+    errors = sum(30 - len(each) for each in took)
+    return {"burst30_s": round(statistics.median(map(max, took)), 2), "errors": float(errors)}
 
 
 @asynccontextmanager
@@ -119,7 +156,7 @@ async def at_zero(objects: Objects, services: list[Obj]) -> AsyncIterator[list[s
         await asyncio.gather(*map(objects.gone, names))
 
 
-async def objects_per_service(objects: Objects, image: str) -> int:
+async def objects_per_service(objects: Objects, image: str) -> Figures:
     """Objects of all kinds that a Service with one pod adds to its namespace; Events pass by and do not count."""
 
     async def count() -> Counter[str]:
@@ -140,7 +177,7 @@ async def objects_per_service(objects: Objects, image: str) -> int:
     added = await count() - before
     await objects.clean()
     await objects.gone(name)
-    return added.total()
+    return {"objects_per_service": float(added.total())}
 
 
 async def create_to_ready(objects: Objects, image: str, **spec: Any) -> float:
@@ -226,8 +263,15 @@ async def burst(objects: Objects, image: str, *, services: int, requests: int, *
     return [each for each in took if each is not None]
 
 
-async def idle(cluster: Installed, objects: Objects, services: int) -> dict[str, float]:
-    """Memory and CPU of the programs with so many Services at zero; CPU in percent of one core."""
+async def idle(cluster: Installed, objects: Objects) -> Figures:
+    """Memory and CPU of the programs with few and with many Services at zero; CPU in percent of one core."""
+    few = await idle_with(cluster, objects, 1)
+    many = await idle_with(cluster, objects, MANY)
+    return {**few, **{f"{name}_{MANY}_services": value for name, value in many.items()}}
+
+
+async def idle_with(cluster: Installed, objects: Objects, services: int) -> Figures:
+    """The same with so many."""
     image = cluster.images.go_hello
     async with at_zero(
         objects, [objects.service(unique("idle"), image=image, annotations=QUICK) for _ in range(services)]
