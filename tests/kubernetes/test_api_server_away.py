@@ -50,5 +50,6 @@ async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) ->
             await seen.more(50)
         assert seen.failures == []
         await objects.gone(idle, timeout_s=120)
-        assert (await objects.get(idle)).status == 200, "from zero again"
+        again = await objects.get(idle)
+        assert again.status == 200, f"from zero again: {again.text}"
         await objects.clean()

@@ -66,12 +66,11 @@ def kubectl(node: Node, *arguments: str, stdin: str = "") -> str:
     done = subprocess.run(
         ["kubectl", f"--kubeconfig={node.kubeconfig}", *arguments],
         input=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"kubectl {' '.join(arguments)}:\n{done.stdout}"
+    assert done.returncode == 0, f"kubectl {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
 
