@@ -23,11 +23,12 @@ STEP_S: Final = 0.01
 class Patience:
     """Sees to it that nobody waits longer than he may.
 
-    `cause()` says why no pod can be expected, or "": with one a request waits for `failed_patience_s`, else for
-    `wait_max_s`; 0 is as long as its deadlines let it. `dismiss(exchange, answer)` takes it out of the line.
+    `cause()` says why no pod can be expected, or "": with one that has lasted so long a request waits for
+    `failed_patience_s`, else for `wait_max_s`; 0 is as long as its deadlines let it. `dismiss(exchange, answer)` takes
+    it out of the line.
     """
 
-    __slots__ = ("_cause", "_clock", "_dismiss", "_failed_s", "_line", "_target", "_timer", "_wait_max_s")
+    __slots__ = ("_cause", "_clock", "_dismiss", "_failed_s", "_line", "_since_s", "_target", "_timer", "_wait_max_s")
 
     def __init__(
         self,
@@ -45,14 +46,21 @@ class Patience:
         self._line = line
         self._cause = cause
         self._dismiss = dismiss
+        # Since when there has been a cause. Much of what keeps a pod from starting is over at the next attempt.
+        self._since_s: float | None = None
         self._timer: Cancellable | None = None
 
     def judge(self) -> None:
         """The line has begun or ended, or its prospects are others now."""
         self.close()
+        cause = self._cause()
+        if not cause:
+            self._since_s = None
+        elif self._since_s is None:
+            self._since_s = self._clock.now()
         longest = self._line.first()
-        if longest is not None and (limit_s := self._limit_s(self._cause())):
-            due_s = longest.started_s + limit_s - self._clock.now()
+        if longest is not None and (limit_s := self._limit_s(cause)):
+            due_s = max(longest.started_s, self._since_s or longest.started_s) + limit_s - self._clock.now()
             self._timer = self._clock.call_later(max(STEP_S, due_s), self._give_up)
 
     def close(self) -> None:

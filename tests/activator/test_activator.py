@@ -286,7 +286,7 @@ def test_a_start_that_fails_is_told_to_those_who_wait_within_seconds() -> None:
     exchange = world.request(Accept="application/json")
     world.clock.advance(0.5)
     world.pod(ready=False, **crash())
-    world.clock.advance(1.6)
+    world.clock.advance(2.1)
     assert exchange.status == 503
     told = json.loads(exchange.body)
     assert told["revision"] == "default/hello-00001"
@@ -326,6 +326,20 @@ def test_each_caller_of_a_failed_revision_has_the_same_patience() -> None:
     assert second.status == 503
 
 
+def test_what_keeps_a_pod_from_starting_for_a_moment_sends_nobody_away() -> None:
+    world = ready_world(pods=0)
+    exchange = world.request()
+    for _ in range(3):
+        world.pod(ready=False, **crash("CreateContainerError"))
+        world.clock.advance(1.9)
+        world.pod(ready=False)
+        world.clock.advance(0.1)
+    assert exchange.status == 0
+    world.pod(ready=False, **crash("CreateContainerError"))
+    world.clock.advance(2.1)
+    assert exchange.status == 503
+
+
 def test_while_one_pod_may_still_start_nobody_is_sent_away() -> None:
     world = World()
     world.route()
@@ -336,7 +350,7 @@ def test_while_one_pod_may_still_start_nobody_is_sent_away() -> None:
     world.clock.advance(30)
     assert exchange.status == 0
     world.pod(2, ready=False, **crash("CrashLoopBackOff"))
-    world.clock.advance(0.02)
+    world.clock.advance(2.02)
     assert exchange.status == 503
 
 
