@@ -11,7 +11,7 @@ from typing import Final
 
 from swell.api.kinds import CONFIG_MAP
 from swell.api.meta import Obj
-from swell.config import autoscaler, defaults, deployment, domain, features, gc, network
+from swell.config import autoscaler, defaults, deployment, domain, features, gc, network, observability
 from swell.kube.client import KubeClient
 from swell.kube.errors import AlreadyExists
 from swell.local.cluster import ClusterConfig
@@ -54,6 +54,7 @@ def wanted_config_maps(config: ClusterConfig) -> tuple[Wanted, ...]:
         Wanted(features.NAME),
         Wanted(gc.NAME),
         Wanted(network.NAME, owned={network.EXTERNAL_PORT: str(config.gateway_port)}),
+        Wanted(observability.NAME),
     )
 
 

@@ -241,6 +241,6 @@ async def test_case_59_calls_are_counted_and_case_50_probes_are_answered_over_ht
     await asyncio.sleep(0)
     await world.service.begun.wait()
     async with asyncio.timeout(20):
-        while b"} 1\n" not in (await call(world.qp.statistics, "/metrics")).body:
+        while b"} 1\n" not in (await call(world.qp.statistics, "/metrics", {"Accept": "text/plain"})).body:
             await asyncio.sleep(0.1)  # the figures are those of the last whole second
     hanging.cancel()
