@@ -13,7 +13,7 @@ from typing import Final
 
 from swell.api.kinds import DEPLOYMENT
 from swell.api.meta import Obj
-from swell.testing.home import Objects, unique
+from swell.testing.home import Objects, pod_is_ready, unique
 
 # What the Go app logs once it is about to listen, behind Go's date and time.
 SERVING: Final = "serving"
@@ -56,9 +56,7 @@ def _deployment(name: str, namespace: str, image: str) -> Obj:
 
 async def _serves_at(objects: Objects, name: str) -> float:
     """Unix seconds at which the later of the two apps of the Deployment's pod began to serve, by their logs."""
-    (pod,) = await objects.until_selected(
-        f"bare={name}", lambda pods: any(pod["status"].get("phase") == "Running" for pod in pods)
-    )
+    (pod,) = await objects.until_selected(f"bare={name}", lambda pods: any(map(pod_is_ready, pods)))
     return max([await _logged_at(objects, pod["metadata"]["name"], f"app-{port}") for port in PORTS])
 
 
