@@ -38,22 +38,6 @@ LINGER_S: Final = 1.0
 S = TypeVar("S", bound=Stream)
 
 
-class Budget:
-    """So many at once, and so many per second. `spend` is False when there is nothing left. Pure."""
-
-    __slots__ = ("_at_s", "_left", "_max", "_per_s")
-
-    def __init__(self, amount: float, per_s: float) -> None:
-        self._max = self._left = amount
-        self._per_s = per_s
-        self._at_s = 0.0
-
-    def spend(self, now_s: float) -> bool:
-        self._left = min(self._max, self._left + (now_s - self._at_s) * self._per_s) - 1
-        self._at_s = now_s
-        return self._left >= 0
-
-
 class Connection(Reader, asyncio.Protocol, Generic[S]):
     """`full`: the peer does not take what it was sent. `streams` are the open ones; `window` is what all may send.
 
