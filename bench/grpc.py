@@ -26,7 +26,9 @@ import orjson
 
 from bench.coldstart import report
 from bench.grpc_parties import CALL, HOST, MESSAGE, PATH, RESPONSE, TRAILERS
-from bench.proxy import cpu_s, free_ports, queue_proxy_environ, run_pinned, running
+from bench.proxy import queue_proxy_environ, run_pinned, running
+from swell.testing.peers import free_port
+from swell.testing.processes import cpu_s
 
 H2C_PORT = 8013
 CONNECTIONS = 4
@@ -46,7 +48,7 @@ def main() -> None:
 
 def measure(seconds: float, rounds: int) -> dict[str, float]:
     """Calls per second and CPU time for each."""
-    (app_port,) = free_ports(1)
+    app_port = free_port()
     pod_ip = f"127.{random.randint(64, 127)}.{random.randint(0, 255)}.{random.randint(2, 254)}"
     cores = sorted(os.sched_getaffinity(0))
     rates, cpu, errors = [], [], 0
@@ -59,12 +61,12 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
         message = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swell-bench-"))) / "message"
         message.write_bytes(MESSAGE)
         for number in range(rounds + 1):
-            before_s, began_s = cpu_s([pid]), time.perf_counter()
+            before_s, began_s = cpu_s(pid), time.perf_counter()
             calls_s, failed = put_load(cores[-1], pod_ip, seconds if number else 1.0, message)
             errors += failed
             if number:  # the first round only warms up
                 rates.append(calls_s)
-                cpu.append(1e6 * (cpu_s([pid]) - before_s) / (calls_s * (time.perf_counter() - began_s)))
+                cpu.append(1e6 * (cpu_s(pid) - before_s) / (calls_s * (time.perf_counter() - began_s)))
     cpu_us = statistics.median(cpu)
     return {
         "grpc_rps": round(statistics.median(rates)),

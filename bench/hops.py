@@ -24,9 +24,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench import nginx
-from bench.proxy import free_ports, queue_proxy_environ, read_wrk, run_pinned, running
+from bench.proxy import queue_proxy_environ, read_wrk, run_pinned, running
 from bench.proxy_parties import HOST
 from bench.report import parser_of, report
+from swell.testing.peers import free_ports
 from swell.testing.processes import cpu_s, rss_mb
 from swell.wire.observability import Observability, encode
 

@@ -30,6 +30,8 @@ import orjson
 
 from bench.proxy_parties import BARE, BROWSER
 from bench.report import parser_of, report
+from swell.testing.peers import free_ports
+from swell.testing.processes import cpu_s
 
 CONNECTIONS = 64
 STARTS = 10
@@ -79,14 +81,14 @@ def measure(seconds: float, rounds: int) -> dict[str, float]:
             for kind in KINDS:
                 for side, (port, pids) in sides.items():
                     length_s = seconds if number else 1.0  # the first round only warms up
-                    before_s, began_s = cpu_s(pids), time.perf_counter()
+                    before_s, began_s = sum(map(cpu_s, pids)), time.perf_counter()
                     requests_s, failed = put_load(load_core, port, length_s, kind, script)
                     errors += failed
                     if number:
                         requests = max(1.0, requests_s * (time.perf_counter() - began_s))
                         figures.setdefault(f"{side}_{kind}_rps", []).append(requests_s)
                         figures.setdefault(f"{side}_{kind}_cpu_us", []).append(
-                            1e6 * (cpu_s(pids) - before_s) / requests
+                            1e6 * (sum(map(cpu_s, pids)) - before_s) / requests
                         )
     return summary(figures) | {"errors": errors}
 
@@ -194,24 +196,6 @@ def read_wrk(output: str) -> tuple[float, int]:
     failed = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
     broken = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
     return float(rate[1]), int(failed[1] if failed else 0) + sum(map(int, broken.groups() if broken else ()))
-
-
-def cpu_s(pids: list[int]) -> float:
-    """CPU seconds that these processes have used."""
-    ticks = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nothing listens on."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 if __name__ == "__main__":
