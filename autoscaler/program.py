@@ -33,7 +33,7 @@ from swell.runtime.clock import Clock
 from swell.runtime.errors import SettingsError, SwellError
 from swell.runtime.tasks import Daemons
 from swell.runtime.vitals import Vitals
-from swell.wire.stats import ProvenPod
+from swell.wire.report import ProvenPod
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from activator.reporting.concurrency import RequestStats
-from swell.wire.stats import ProvenPod, Stat, encode_messages, encode_proven
+from swell.wire.report import ProvenPod, encode_messages, encode_proven
+from swell.wire.stats import Stat
 
 if TYPE_CHECKING:
     from swell.runtime.clock import Cancellable, Clock

@@ -19,7 +19,8 @@ from swell.runtime.clock import Clock
 from swell.runtime.tasks import gather_within
 from swell.wire.errors import WireError
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, encode_question
-from swell.wire.stats import ProvenPod, Stat, decode_report
+from swell.wire.report import ProvenPod, decode_report
+from swell.wire.stats import Stat
 
 MESSAGE_BYTES_MAX: Final = 16 * 2**20
 # An activator pings every 3 s; one that says nothing for this long is asked, and then dropped.

@@ -14,7 +14,7 @@ from activator.reporting.report import Reporter
 from activator.revision import read_revision
 from activator.settings import Settings
 from swell.testing.clock import ManualClock
-from swell.wire.stats import decode_report
+from swell.wire.report import decode_report
 
 Obj = dict[str, Any]
 HELLO: Final = Target("default", "hello-00001")

@@ -1,27 +1,13 @@
-"""The autoscaler's statistics on the wire: a few fixed proto3 messages.
+"""What one process saw of a revision, on the wire: one fixed proto3 message.
 
-Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1, dataplane 2.10). Fields 2 and 3 of
-`WireStatMessages`, pods that have passed a probe and the requests in flight at pods, are ours: the reference skips
-them.
+Zero fields are omitted, unknown fields skipped (spec autoscaling 2.1).
 """
 
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
 
-from swell.wire.loads import LOADS_FIELD, PodLoads, decode_loads
-from swell.wire.protobuf import (
-    BYTES,
-    FIXED64,
-    UINT64_MAX,
-    VARINT,
-    put_bytes,
-    put_text,
-    put_varint,
-    read_fields,
-    read_text,
-)
+from swell.wire.protobuf import BYTES, FIXED64, UINT64_MAX, VARINT, put_text, put_varint, read_fields, read_text
 
 _DOUBLE = struct.Struct("<d")
 _DOUBLES = (
@@ -78,26 +64,6 @@ class Stat:
         return f"Stat({seen})"
 
 
-Message = tuple[str, str, Stat]
-"""Namespace and name of a revision, and what was seen of it."""
-
-
-class ProvenPod(NamedTuple):
-    """A pod that has passed an activator's probe before Kubernetes called it ready."""
-
-    namespace: str
-    name: str
-    uid: str
-
-
-class Report(NamedTuple):
-    """What one frame of an activator says."""
-
-    messages: list[Message]
-    proven: list[ProvenPod]
-    loads: list[PodLoads]
-
-
 def encode_stat(stat: Stat) -> bytes:
     """One bare `Stat`, as a queue-proxy serves it."""
     out = bytearray()
@@ -114,29 +80,6 @@ def encode_stat(stat: Stat) -> bytes:
     return bytes(out)
 
 
-def encode_messages(messages: list[Message]) -> bytes:
-    """`WireStatMessages`, as an activator sends them."""
-    out = bytearray()
-    for namespace, name, stat in messages:
-        entry = bytearray()
-        put_text(entry, 1, namespace)
-        put_text(entry, 2, name)
-        put_bytes(entry, 3, encode_stat(stat))
-        put_bytes(out, 1, bytes(entry))
-    return bytes(out)
-
-
-def encode_proven(pods: list[ProvenPod]) -> bytes:
-    """`WireStatMessages` that tell of pods only."""
-    out = bytearray()
-    for pod in pods:
-        entry = bytearray()
-        for number, text in enumerate(pod, start=1):
-            put_text(entry, number, text)
-        put_bytes(out, 2, bytes(entry))
-    return bytes(out)
-
-
 def decode_stat(data: bytes) -> Stat:
     """Read one bare `Stat`. Raises `WireError`."""
     stat = Stat()
@@ -148,43 +91,3 @@ def decode_stat(data: bytes) -> Stat:
         elif number == 7 and wire_type == VARINT:
             stat.timestamp = value - 2**64 if value >= 2**63 else value
     return stat
-
-
-def decode_report(data: bytes) -> Report:
-    """Read `WireStatMessages`; entries without a stat are left out. Raises `WireError`."""
-    messages: list[Message] = []
-    proven: list[ProvenPod] = []
-    loads: list[PodLoads] = []
-    for number, wire_type, value in read_fields(data):
-        if number == 1 and wire_type == BYTES:
-            namespace, name, stat = _decode_message(value)
-            if stat is not None:
-                messages.append((namespace, name, stat))
-        elif number == 2 and wire_type == BYTES:
-            proven.append(_decode_proven(value))
-        elif number == LOADS_FIELD and wire_type == BYTES:
-            loads.append(decode_loads(value))
-    return Report(messages, proven, loads)
-
-
-def _decode_proven(data: bytes) -> ProvenPod:
-    texts = ["", "", ""]
-    for number, wire_type, value in read_fields(data):
-        if wire_type == BYTES and 1 <= number <= 3:
-            texts[number - 1] = read_text(value)
-    return ProvenPod(*texts)
-
-
-def _decode_message(data: bytes) -> tuple[str, str, Stat | None]:
-    namespace, name = "", ""
-    stat: Stat | None = None
-    for number, wire_type, value in read_fields(data):
-        if wire_type != BYTES:
-            continue
-        if number == 1:
-            namespace = read_text(value)
-        elif number == 2:
-            name = read_text(value)
-        elif number == 3:
-            stat = decode_stat(value)
-    return namespace, name, stat

@@ -19,7 +19,7 @@ from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
 from swell.testing.peers import WAIT_S, Caller, call, free_ports
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, encode_question
-from swell.wire.stats import decode_report
+from swell.wire.report import decode_report
 
 GRACE_S = 15.0
 PATIENCE_S = 5.0

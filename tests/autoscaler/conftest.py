@@ -28,7 +28,8 @@ from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
-from swell.wire.stats import Stat, encode_messages
+from swell.wire.report import encode_messages
+from swell.wire.stats import Stat
 
 SYSTEM = "swell-system"
 NAME = "hello-00001"

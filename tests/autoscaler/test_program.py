@@ -14,7 +14,7 @@ from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
 from swell.runtime.errors import SwellError
 from swell.testing.clock import settle
-from swell.wire.stats import ProvenPod, encode_proven
+from swell.wire.report import ProvenPod, encode_proven
 
 World = Any
 NAME = "hello-00001"

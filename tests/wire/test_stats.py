@@ -12,16 +12,8 @@ from hypothesis import strategies as st
 
 from swell.wire.errors import WireError
 from swell.wire.loads import PodLoads, decode_question, encode_loads, encode_question
-from swell.wire.stats import (
-    ProvenPod,
-    Report,
-    Stat,
-    decode_report,
-    decode_stat,
-    encode_messages,
-    encode_proven,
-    encode_stat,
-)
+from swell.wire.report import ProvenPod, Report, decode_report, encode_messages, encode_proven
+from swell.wire.stats import Stat, decode_stat, encode_stat
 
 DOUBLES = (
     "average_concurrent_requests",

@@ -6,7 +6,7 @@ import pytest
 
 from activator.reporting.report import Reporter, RevisionReport
 from swell.testing.clock import ManualClock
-from swell.wire.stats import decode_report
+from swell.wire.report import decode_report
 
 MS = 0.001
 

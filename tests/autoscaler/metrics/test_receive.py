@@ -18,7 +18,8 @@ from swell.api.meta import Key
 from swell.runtime.clock import SystemClock
 from swell.testing.clock import ManualClock
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, decode_question, encode_loads
-from swell.wire.stats import ProvenPod, Stat, encode_messages, encode_proven
+from swell.wire.report import ProvenPod, encode_messages, encode_proven
+from swell.wire.stats import Stat
 
 STAT = Stat(pod_name="activator", average_concurrent_requests=2.0, request_count=3.0)
 
