@@ -1,7 +1,7 @@
 """What the cluster itself takes to start pods: bare Deployments of two containers each, with nothing of Swell around.
 
-The floor below `at_once20_p50_s`: whatever asks for the same pods waits that long for the API server, the scheduler,
-the kubelet and the container runtime.
+The floor below `at_once20_p50_s`: whatever asks for the same pods, together or in turns, waits that long for the API
+server, the scheduler, the kubelet and the container runtime.
 """
 
 from __future__ import annotations
@@ -21,18 +21,25 @@ TIME_FORMAT: Final = "%Y/%m/%d %H:%M:%S.%f"
 PORTS: Final = (8080, 8081)
 
 
-async def burst(objects: Objects, image: str, pods: int) -> list[float]:
-    """Seconds until both apps of each pod serve, after that many Deployments were told at once to have one replica."""
+async def burst(objects: Objects, image: str, pods: int, at_a_time: int) -> list[float]:
+    """Seconds until both apps of each pod serve, for that many Deployments that get their one replica.
+
+    `at_a_time`: the next one is told to have it when one of so many serves.
+    """
+    places = asyncio.Semaphore(at_a_time)
+
+    async def start(name: str) -> float:
+        async with places:
+            await kube.patch(DEPLOYMENT, namespace, name, {"spec": {"replicas": 1}}, subresource="scale")
+            return await _serves_at(objects, name)
+
     kube, namespace = objects.kube, objects.home.namespace
     names = [unique("bare") for _ in range(pods)]
     await asyncio.gather(*(kube.create(DEPLOYMENT, _deployment(name, namespace, image)) for name in names))
     try:
         await asyncio.sleep(3)  # as quiet as Services at zero
         started = time.time()
-        await asyncio.gather(
-            *(kube.patch(DEPLOYMENT, namespace, name, {"spec": {"replicas": 1}}, subresource="scale") for name in names)
-        )
-        return [at - started for at in await asyncio.gather(*(_serves_at(objects, name) for name in names))]
+        return [at - started for at in await asyncio.gather(*map(start, names))]
     finally:
         for name in names:
             await kube.delete(DEPLOYMENT, namespace, name)

@@ -9,7 +9,7 @@ kubelet, containerd and runc, all on this machine.
                        when the queue-proxy finds the app ready until the first byte
     at_once20_p50_s    one request each to 20 such Services at the same moment
     bare20_p50_s       20 Deployments of two containers scaled from zero at the same moment, with nothing of Swell in
-                       them or around: until both serve
+                       them or around: until both serve; `_in_turns_`: so many at a time as Swell starts
     burst30_s          30 requests of 500 ms at the same moment to one such Service with containerConcurrency 1
     ready_p50_s        from creating a Service until it is Ready, alone; `_no_token_` as above
 """
@@ -17,6 +17,7 @@ kubelet, containerd and runc, all on this machine.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import statistics
 import sys
@@ -31,6 +32,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from autoscaler.pace import UNDER_WAY_PER_CPU
 from bench import bare
 from bench.coldstart import first_byte
 from bench.report import parser_of, report
@@ -51,6 +53,7 @@ NO_TOKEN = {"automountServiceAccountToken": False}
 PAUSE_S = (0.5, 2.5)
 IDLE_S = 30.0
 MANY = 50
+PLACES = round(UNDER_WAY_PER_CPU * (os.cpu_count() or 1))
 TURNS = 6
 READY_MARK = "the app is ready"
 PARTS = ("objects", "ready", "coldstart", "at_once", "burst", "idle")
@@ -121,12 +124,13 @@ async def all_cold_starts(objects: Objects, image: str, starts: int) -> Figures:
 
 
 async def at_once(objects: Objects, image: str, rounds: int) -> Figures:
-    """Twenty Services, and in turns with them twenty bare Deployments."""
+    """Twenty Services, and between their rounds twenty bare Deployments."""
     figures: Figures = {"errors": 0.0}
-    took: dict[str, list[list[float]]] = {"at_once20": [], "bare20": []}
+    took: dict[str, list[list[float]]] = {"at_once20": [], "bare20": [], "bare20_in_turns": []}
     for _ in range(rounds):
         took["at_once20"].append(await burst(objects, image, services=20, requests=1))
-        took["bare20"].append(await bare.burst(objects, image, 20))
+        took["bare20"].append(await bare.burst(objects, image, 20, at_a_time=20))
+        took["bare20_in_turns"].append(await bare.burst(objects, image, 20, at_a_time=PLACES))
     for name, bursts in took.items():
         figures["errors"] += sum(20 - len(each) for each in bursts)
         figures[f"{name}_p50_s"] = round(statistics.median(map(statistics.median, bursts)), 2)
