@@ -251,7 +251,7 @@ class Revisions:
 
     def _record(self, rows: Ints, figures: Floats, now_s: float) -> None:
         stamps, concurrency, proxied_concurrency, requests, proxied_requests = figures
-        times_s = np.where((stamps == 0) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
+        times_s = np.where((stamps <= 0) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
         self._collector.record(rows, times_s, concurrency - proxied_concurrency, requests - proxied_requests)
 
     def _pokes(self, rows: Ints, figures: Floats) -> Ints:
@@ -262,19 +262,24 @@ class Revisions:
         return pokes
 
     def _rounds(self, messages: Sequence[tuple[Key, Stat]]) -> Iterator[tuple[Ints, Floats]]:
-        """Rows and what was seen of them, a line for each of `_FIGURES`; unknown revisions are left out.
+        """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row
+        keeps its order.
 
-        No row repeats within one round, and each row keeps its order.
+        Left out are unknown revisions, and what is not finite: it would stay in a window's total for ever.
         """
         count = len(messages)
         rows = self._numbers.rows(map(_key_of, messages), count)
         numbers = chain.from_iterable(map(_figures_of, map(_stat_of, messages)))
         figures = np.fromiter(numbers, np.float64, count * len(_FIGURES)).reshape(count, len(_FIGURES)).T
-        known = rows != NO_ROW
-        if not known.all():
-            rows, figures = rows[known], figures[:, known]
+        usable = (rows != NO_ROW) & np.isfinite(figures).all(axis=0)
+        if not usable.all():
+            rows, figures = rows[usable], figures[:, usable]
+        if len(set(rows.tolist())) == len(rows):
+            if len(rows):
+                yield rows, figures
+            return
         turns = occurrences(rows)
-        for turn in range(turns.max(initial=-1) + 1):
+        for turn in range(turns.max() + 1):
             chosen = turns == turn
             yield rows[chosen], figures[:, chosen]
 

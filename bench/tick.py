@@ -2,9 +2,11 @@
 
 Everything in process, on one core, in virtual time, each part in a process of its own; times are of the processor, so
 that neighbours count less. The revisions that a tick is measured with are all lively: each has a report every second, a
-full stable window of 60 s and pods, and nothing changes. `record_us` is from decoded reports into the windows,
-`decode_us` what reading one from its frame takes before that. `bytes_per_revision` is resident memory, names and
-windows included, of revisions that had requests once and have been idle since.
+full stable window of 60 s and pods, and nothing changes; `_silent`: the same with no report for the last 20 s and more;
+`_weighted`: with exponential averages. `first_request_us` is from the report of a revision at zero to its decision.
+`record_us` is from decoded reports into the windows, `decode_us` what reading one from its frame takes before that.
+`bytes_per_revision` is resident memory, names and windows included, of revisions that had requests once and have been
+idle since.
 """
 
 from __future__ import annotations
@@ -28,9 +30,10 @@ from swell.wire.report import decode_report, encode_messages
 from swell.wire.stats import Stat
 
 TARGET = Target(70, 100, 211, 100, 2, 1000, 2, 60, True, 0)
-COLLECTION = Collection(60, 6)
 START_S = 1_700_000_000.0
 WINDOW_S = 60
+PANIC_S = 6
+SILENT_S = 20
 FRAME = 1000
 """Reports in one frame: an activator sends those of one second in one."""
 
@@ -48,6 +51,9 @@ def measure(rounds: int) -> dict[str, float]:
     return {
         "tick_ms_10k": alone(tick_ms, 10_000, rounds),
         "tick_ms_100k": alone(tick_ms, 100_000, rounds),
+        "tick_ms_10k_silent": alone(tick_ms, 10_000, rounds, SILENT_S),
+        "tick_ms_10k_weighted": alone(tick_ms, 10_000, rounds, 0, True),
+        "first_request_us": alone(first_request_us, 10_000),
         "record_us": alone(record_us, 10_000, rounds),
         "decode_us": alone(decode_us, 10_000, rounds),
         "bytes_per_revision": alone(bytes_per_revision, 100_000),
@@ -62,14 +68,15 @@ def alone(part: Callable[..., float], *arguments: int) -> float:
         return pool.submit(part, *arguments).result()
 
 
-def tick_ms(count: int, rounds: int) -> float:
+def tick_ms(count: int, rounds: int, silent_s: int = 0, weighted: bool = False) -> float:
     """One tick over so many revisions: windows, decisions, ledger."""
     revisions, ledger = Revisions(), Ledger()
-    keys = open_revisions(revisions, count)
+    keys = open_revisions(revisions, count, weighted)
     took = []
-    for now_s in seconds(WINDOW_S + 2 * rounds):
-        for reports in frames(keys, 10.0):
-            revisions.receive(reports, now_s)
+    for now_s in seconds(WINDOW_S + silent_s + 2 * rounds):
+        if now_s < START_S + WINDOW_S or not silent_s:
+            for reports in frames(keys, 10.0):
+                revisions.receive(reports, now_s)
         if now_s % 2 == 0:
             began_s = time.thread_time()
             ticked = revisions.tick(now_s)
@@ -78,6 +85,19 @@ def tick_ms(count: int, rounds: int) -> float:
             took.append(time.thread_time() - began_s)
     assert len(ticked.tick.rows) == count and not changed
     return round(1e3 * statistics.median(took[-rounds:]), 2)
+
+
+def first_request_us(count: int) -> float:
+    """From the report of a revision at zero to its decision, beside so many others."""
+    revisions = Revisions()
+    took = []
+    for key in open_revisions(revisions, count)[:100]:
+        revisions.put_to_zero(key)
+        began_s = time.thread_time()
+        (ticked,) = revisions.receive([(key, Stat("activator-6d9f7", 1.0, 0.0, 1.0))], START_S)
+        took.append(time.thread_time() - began_s)
+        assert ticked.changed() == [key]
+    return round(1e6 * statistics.median(took), 1)
 
 
 def record_us(count: int, rounds: int) -> float:
@@ -129,11 +149,11 @@ def bytes_per_revision(count: int) -> float:
     return round(2**20 * (rss_mb(os.getpid()) - before_mb) / count)
 
 
-def open_revisions(revisions: Revisions, count: int) -> list[Key]:
+def open_revisions(revisions: Revisions, count: int, weighted: bool = False) -> list[Key]:
     """So many revisions with a pod each."""
     keys = names(count)
     for key in keys:
-        revisions.collect(key, COLLECTION, START_S)
+        revisions.collect(key, Collection(WINDOW_S, PANIC_S, weighted=weighted), START_S)
         revisions.open(key, TARGET, now_s=START_S, ready_pods=1)
     return keys
 
