@@ -66,8 +66,8 @@ class Arena:
 
     def wipe(self, rows: Ints, slots: Ints) -> None:
         """Zero the whole ring of each row, and begin anew at that slot."""
-        for row in rows:
-            self.ring(int(row))[:] = 0.0
+        for start, length in zip(self.offset[rows].tolist(), self.length[rows].tolist(), strict=True):
+            self.values[start : start + length] = 0.0
         self.newest[rows] = slots
 
     def advance(self, rows: Ints, slots: Ints) -> Iterator[tuple[Ints, Ints]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import repeat
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,11 @@ Bools = NDArray[np.bool_]
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=NDArray[Any])
 
+NO_ROW: Final = -1
 _ROWS_MIN = 16
 
 
-def grown(array: T, rows: int, fill: float) -> T:
+def grown(array: T, rows: int, fill: float | None) -> T:
     """`array` with room for at least `rows` in its last axis; new elements hold `fill`.
 
     Room doubles, so that a row costs a constant amount of copying over its life; with room enough the
@@ -27,7 +29,9 @@ def grown(array: T, rows: int, fill: float) -> T:
     have = array.shape[-1]
     if have >= rows:
         return array
-    wide: T = np.full((*array.shape[:-1], max(rows, 2 * have, _ROWS_MIN)), fill, array.dtype)  # type: ignore[assignment]
+    shape = (*array.shape[:-1], max(rows, 2 * have, _ROWS_MIN))
+    # Zeros come from the system as they are: room that is not used yet costs no memory.
+    wide: T = np.zeros(shape, array.dtype) if fill == 0 else np.full(shape, fill, array.dtype)  # type: ignore[assignment]
     wide[..., :have] = array
     return wide
 
@@ -40,12 +44,24 @@ def rounded_away(values: Floats) -> Floats:
     return rounded
 
 
+def occurrences(rows: Ints) -> Ints:
+    """For each element, how often its value has come before it."""
+    counts = np.zeros(len(rows), np.int64)
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    begins = np.flatnonzero(np.diff(ordered, prepend=NO_ROW))
+    lengths = np.diff(begins, append=len(rows))
+    counts[order] = np.arange(len(rows)) - np.repeat(begins, lengths)
+    return counts
+
+
 class RowNumbers(Generic[K]):
     """Gives each key a row number; numbers that come free are given out again before new ones."""
 
     def __init__(self) -> None:
         self._rows: dict[K, int] = {}
-        self._keys: list[K | None] = []
+        self._keys: NDArray[np.object_] = np.empty(0, np.object_)
+        self._taken = 0
         self._free: list[int] = []
 
     def __len__(self) -> int:
@@ -61,10 +77,13 @@ class RowNumbers(Generic[K]):
         """The row of `key`, or None if it has none."""
         return self._rows.get(key)
 
-    def key(self, row: int) -> K:
-        """Whose row this is."""
-        found = self._keys[row]
-        assert found is not None, f"row {row} is free"
+    def rows(self, keys: Iterable[K], count: int) -> Ints:
+        """The rows of `count` keys; `NO_ROW` for one that has none."""
+        return np.fromiter(map(self._rows.get, keys, repeat(NO_ROW)), np.int64, count)
+
+    def keys(self, rows: Ints) -> list[K]:
+        """Whose rows these are; none of them may be free."""
+        found: list[K] = self._keys[rows].tolist()
         return found
 
     def take(self, key: K) -> int:
@@ -74,10 +93,10 @@ class RowNumbers(Generic[K]):
             return row
         if self._free:
             row = self._free.pop()
-            self._keys[row] = key
         else:
-            row = len(self._keys)
-            self._keys.append(key)
+            row, self._taken = self._taken, self._taken + 1
+            self._keys = grown(self._keys, self._taken, None)
+        self._keys[row] = key
         self._rows[key] = row
         return row
 

@@ -6,13 +6,15 @@ Times are unix seconds. Knows no sockets, no Kubernetes objects and no timers (`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 import numpy as np
 
-from autoscaler.arrays import Bools, Floats, Ints, RowNumbers, grown
+from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, occurrences
 from autoscaler.decision.decide import Observed
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.metrics.collector import Averages, Collection, Collector
@@ -21,7 +23,16 @@ from swell.wire.stats import Stat
 
 FUTURE_S_MAX: Final = 5.0
 """A report from further ahead than this comes from a clock that is wrong: it counts as of now."""
-_NO_ROWS: Final[Ints] = np.zeros(0, np.int64)
+_FIGURES: Final = (
+    "timestamp",
+    "average_concurrent_requests",
+    "average_proxied_concurrent_requests",
+    "request_count",
+    "proxied_request_count",
+)
+_figures_of: Final = attrgetter(*_FIGURES)
+_key_of: Final = itemgetter(0)
+_stat_of: Final = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,21 +176,21 @@ class Revisions:
         assert row is not None and self._decided[row], f"{key} is not decided for"
         return self._tick(np.array([row]), now_s)
 
-    def record(self, messages: Iterable[tuple[Key, Stat]], now_s: float) -> None:
+    def record(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> None:
         """Take numbers that were scraped: they never cause a tick."""
-        for rows, stats in self._rounds(messages):
-            self._record(rows, stats, now_s)
+        for rows, figures in self._rounds(messages):
+            self._record(rows, figures, now_s)
 
-    def receive(self, messages: Iterable[tuple[Key, Stat]], now_s: float) -> list[Ticked]:
+    def receive(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> list[Ticked]:
         """Take reports; a revision at zero that is in use is decided for at once (spec 3.2).
 
         Returns those decisions. Reports of revisions that are not known are lost.
         """
         poked = []
-        for rows, stats in self._rounds(messages):
-            self._record(rows, stats, now_s)
+        for rows, figures in self._rounds(messages):
+            self._record(rows, figures, now_s)
             self._lively[rows] = self._decided[rows]
-            pokes = self._pokes(rows, stats)
+            pokes = self._pokes(rows, figures)
             if len(pokes):
                 poked.append(self._tick(pokes, now_s))
         return poked
@@ -190,9 +201,9 @@ class Revisions:
         seen, targets, panic = self._rows.last_seen(rows), self._rows.targets(rows), self._rows.panic(rows)
         rates = self._collector.averages(rows, now_s, np.ones(len(rows), np.bool_)).panic
         found = {}
-        for index, row in enumerate(rows):
+        for index, (row, key) in enumerate(zip(rows, self._numbers.keys(rows), strict=True)):
             desired = int(self._rows.desired[row])
-            found[str(self._numbers.key(int(row)))] = {
+            found[str(key)] = {
                 "desired": None if desired == UNDECIDED else desired,
                 "excess_burst_capacity": int(self._rows.excess_burst[row]),
                 "stable_value": _known(seen.stable[index]),
@@ -226,59 +237,51 @@ class Revisions:
         # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
         still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
         self._lively[rows[still]] = False
-        return Ticked([self._numbers.key(int(row)) for row in rows], tick, averages)
+        return Ticked(self._numbers.keys(rows), tick, averages)
 
     def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
-        until_s = self._silent_until_s[rows]
+        until_s = np.where(empty, self._silent_until_s[rows], -np.inf)
         begins = (until_s == np.inf) & (self._ready[rows] >= self._listens_from[rows])
-        until_s = np.where(begins, now_s + self._rows.targets(rows).stable_window_s, until_s)
-        self._silent_until_s[rows] = np.where(empty, until_s, -np.inf)
-        unheard: Bools = empty & (now_s < until_s)
+        if begins.any():
+            until_s[begins] = now_s + self._rows.targets(rows[begins]).stable_window_s
+        self._silent_until_s[rows] = until_s
+        unheard: Bools = now_s < until_s
         return unheard
 
-    def _record(self, rows: Ints, stats: list[Stat], now_s: float) -> None:
-        stamps = np.array([stat.timestamp for stat in stats], np.float64)
-        taken_now = (stamps == 0) | (stamps > now_s + FUTURE_S_MAX)
-        figures = np.array(
-            [
-                (
-                    stat.average_concurrent_requests - stat.average_proxied_concurrent_requests,
-                    stat.request_count - stat.proxied_request_count,
-                )
-                for stat in stats
-            ]
-        )
-        times_s = np.where(taken_now, now_s, stamps)
-        self._collector.record(rows, times_s, figures[:, 0], figures[:, 1])
+    def _record(self, rows: Ints, figures: Floats, now_s: float) -> None:
+        stamps, concurrency, proxied_concurrency, requests, proxied_requests = figures
+        times_s = np.where((stamps <= 0) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
+        self._collector.record(rows, times_s, concurrency - proxied_concurrency, requests - proxied_requests)
 
-    def _pokes(self, rows: Ints, stats: list[Stat]) -> Ints:
+    def _pokes(self, rows: Ints, figures: Floats) -> Ints:
         """The rows at zero whose revision is in use."""
-        desired = self._rows.desired
-        chosen = [
-            row
-            for row, stat in zip(rows.tolist(), stats, strict=True)
-            if stat.average_concurrent_requests != 0
-            and self._decided[row]
-            and (desired[row] == 0 or (self._at_zero[row] and desired[row] == UNDECIDED))
-        ]
-        return np.array(chosen, np.int64) if chosen else _NO_ROWS
+        used = rows[self._decided[rows] & (figures[1] != 0)]
+        desired = self._rows.desired[used]
+        pokes: Ints = used[(desired == 0) | (self._at_zero[used] & (desired == UNDECIDED))]
+        return pokes
 
-    def _rounds(self, messages: Iterable[tuple[Key, Stat]]) -> Iterator[tuple[Ints, list[Stat]]]:
-        """Split messages so that no row repeats within one round, and each row keeps its order."""
-        rounds: list[dict[int, Stat]] = []
-        reached: dict[int, int] = {}
-        for key, stat in messages:
-            row = self._numbers.get(key)
-            if row is None:
-                continue
-            number = reached.get(row, 0)
-            reached[row] = number + 1
-            if number == len(rounds):
-                rounds.append({})
-            rounds[number][row] = stat
-        for chosen in rounds:
-            yield np.fromiter(chosen, np.int64, len(chosen)), list(chosen.values())
+    def _rounds(self, messages: Sequence[tuple[Key, Stat]]) -> Iterator[tuple[Ints, Floats]]:
+        """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row
+        keeps its order.
+
+        Left out are unknown revisions, and what is not finite: it would stay in a window's total for ever.
+        """
+        count = len(messages)
+        rows = self._numbers.rows(map(_key_of, messages), count)
+        numbers = chain.from_iterable(map(_figures_of, map(_stat_of, messages)))
+        figures = np.fromiter(numbers, np.float64, count * len(_FIGURES)).reshape(count, len(_FIGURES)).T
+        usable = (rows != NO_ROW) & np.isfinite(figures).all(axis=0)
+        if not usable.all():
+            rows, figures = rows[usable], figures[:, usable]
+        if len(set(rows.tolist())) == len(rows):
+            if len(rows):
+                yield rows, figures
+            return
+        turns = occurrences(rows)
+        for turn in range(turns.max() + 1):
+            chosen = turns == turn
+            yield rows[chosen], figures[:, chosen]
 
 
 def _known(value: float) -> float | None:

@@ -95,7 +95,7 @@ class Collector:
         missing[live] = np.where(silent & self._scraped[rows[live]], int(Missing.NO_DATA), int(Missing.NOTHING))
         both = self._windows.averages(np.concatenate([stable_rows, stable_rows + 1]), now_s)
         stable, panic = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
-        stable[live], panic[live] = np.split(both, 2)
+        stable[live], panic[live] = both.reshape(2, -1)
         known = missing == 0
         return Averages(np.where(known, stable, np.nan), np.where(known, panic, np.nan), missing)
 

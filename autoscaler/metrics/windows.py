@@ -20,6 +20,8 @@ _NO_START: Final = 2**62
 _DECAY_MIN: Final = 0.2
 _REST: Final = 0.0001
 """What the oldest slot of a weighted window weighs, as a share of the newest."""
+_GATHERED_MAX: Final = 2**18
+"""Slots of weighted windows that are copied out at a time."""
 
 
 def decay(length: int) -> float:
@@ -36,7 +38,9 @@ class Windows:
         self._window_s: Floats = np.zeros(0)
         self._first: Ints = np.zeros(0, np.int64)
         self._total: Floats = np.zeros(0)
-        self._decay: Floats = np.zeros(0)
+        self._slid: Ints = np.zeros(0, np.int64)  # slots that had slid out when the row was read last ...
+        self._left: Floats = np.zeros(0)  # ... and the total without them: silence costs each slot once
+        self._exponential: Bools = np.zeros(0, np.bool_)
 
     def open(self, row: int, window_s: float, *, weighted: bool = False) -> None:
         """Begin an empty window on a row that has none; the kind of average is fixed from now on."""
@@ -45,11 +49,14 @@ class Windows:
         self._window_s = grown(self._window_s, row + 1, 0.0)
         self._first = grown(self._first, row + 1, _NO_START)
         self._total = grown(self._total, row + 1, 0.0)
-        self._decay = grown(self._decay, row + 1, 0.0)
+        self._slid = grown(self._slid, row + 1, 0)
+        self._left = grown(self._left, row + 1, 0.0)
+        self._exponential = grown(self._exponential, row + 1, False)
         self._window_s[row] = window_s
         self._first[row] = _NO_START
         self._total[row] = 0.0
-        self._decay[row] = decay(length) if weighted else 0.0
+        self._slid[row] = 0
+        self._exponential[row] = weighted
 
     def close(self, row: int) -> None:
         """Forget a row's window."""
@@ -70,9 +77,8 @@ class Windows:
         arena.newest[row] = newest
         self._window_s[row] = window_s
         self._total[row] = 0.0
+        self._slid[row] = 0
         self._first[row] = newest - (len(old) - 1) if keeps else _NO_START
-        if self._decay[row]:
-            self._decay[row] = decay(int(arena.length[row]))
         if keeps:
             self._keep(row, old, newest)
 
@@ -97,18 +103,17 @@ class Windows:
             rows, slots, values = rows[taken], slots[taken], values[taken]
         arena.values[arena.at(rows, slots)] += values
         self._total[rows] += values
+        self._slid[rows] = 0
 
     def averages(self, rows: Ints, now_s: float) -> Floats:
         """The average of each row as seen at `now_s`; 0 for a window without data."""
         passed = self._passed(rows, now_s)
         found = np.zeros(len(rows))
         alive = (passed <= 0) | (passed * self._granularity_s < self._window_s[rows])
-        weighted = self._decay[rows] > 0
-        linear = np.flatnonzero(alive & ~weighted)
-        if len(linear):
-            found[linear] = self._linear(rows[linear], np.maximum(passed[linear], 0))
-        for index in np.flatnonzero(alive & weighted):
-            found[index] = self._weighted(int(rows[index]), max(int(passed[index]), 0))
+        weighted = self._exponential[rows]
+        for chosen, average in ((alive & ~weighted, self._linear), (alive & weighted, self._weighted)):
+            if chosen.any():
+                found[chosen] = average(rows[chosen], np.maximum(passed[chosen], 0))
         return found
 
     def empty(self, rows: Ints, now_s: float) -> Bools:
@@ -139,22 +144,41 @@ class Windows:
     def _linear(self, rows: Ints, passed: Ints) -> Floats:
         """Total without the slots that have slid out, over the seconds that history covers; 6 decimals."""
         arena = self._arena
-        totals = self._total[rows].copy()
-        for step in range(1, int(passed.max()) + 1):
-            out = passed >= step
-            slid = rows[out]
-            totals[out] -= arena.values[arena.at(slid, arena.newest[slid] + step)]
+        slid = self._slid[rows]
+        slid[slid > passed] = 0  # time went back
+        left = np.where(slid > 0, self._left[rows], self._total[rows])
+        for step in range(1, int((passed - slid).max()) + 1):
+            out = passed - slid >= step
+            leaving = rows[out]
+            left[out] -= arena.values[arena.at(leaving, arena.newest[leaving] + slid[out] + step)]
+        self._slid[rows], self._left[rows] = passed, left
         first = self._first[rows]
         lengths = arena.length[rows]
         spans = np.where(first == _NO_START, lengths, arena.newest[rows] - first + 1)
-        return rounded_away(totals / np.minimum(spans, lengths - passed) * 1e6) / 1e6
+        return rounded_away(left / np.minimum(spans, lengths - passed) * 1e6) / 1e6
 
-    def _weighted(self, row: int, passed: int) -> float:
+    def _weighted(self, rows: Ints, passed: Ints) -> Floats:
         """Slots weighted by age, the weights not normalised: a young window reads low."""
-        newest, share = int(self._arena.newest[row]), float(self._decay[row])
-        slots = newest - np.arange(self._arena.length[row] - passed)
-        weights = share * (1.0 - share) ** (newest - slots + passed)
-        return float(np.dot(self._arena.ring(row)[slots % self._arena.length[row]], weights))
+        found = np.zeros(len(rows))
+        lengths = self._arena.length[rows]
+        span = int(lengths.max()) + 1
+        kinds = lengths * span + passed
+        for kind in np.unique(kinds):
+            length, age = divmod(int(kind), span)
+            weights = decay(length) * (1.0 - decay(length)) ** np.arange(age, length)
+            alike = np.flatnonzero(kinds == kind)
+            for part in np.array_split(alike, -(-len(alike) * length // _GATHERED_MAX)):
+                found[part] = (self._newest_first(rows[part], length - age) * weights).sum(axis=1)
+        return found
+
+    def _newest_first(self, rows: Ints, count: int) -> Floats:
+        """The newest slots of rings of one length, a line per row."""
+        arena = self._arena
+        lengths = arena.length[rows][:, None]
+        places = (arena.newest[rows][:, None] % lengths) - np.arange(count)
+        places += arena.offset[rows][:, None] + np.where(places < 0, lengths, 0)
+        found: Floats = arena.values[places]
+        return found
 
     def _keep(self, row: int, old: Floats, newest: int) -> None:
         """Copy the newest slots of the old ring, and total them from the newest to the oldest."""

@@ -53,7 +53,8 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
     """Each field as (number, wire type, value): an int for a varint, else the field's bytes. Raises `WireError`."""
     at, end = 0, len(data)
     while at < end:
-        tag, at = _varint(data, at)
+        # Nearly all tags and lengths are of one byte: no call for those, of which a report has twenty.
+        tag, at = (data[at], at + 1) if data[at] < 0x80 else _varint(data, at)
         number, wire_type = tag >> 3, tag & 7
         if number == 0:
             raise WireError("field number 0")
@@ -61,7 +62,12 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
             value, at = _varint(data, at)
             yield number, wire_type, value
             continue
-        size, at = _size(data, at, wire_type)
+        if wire_type == FIXED64:
+            size = 8
+        elif wire_type == BYTES and at < end and data[at] < 0x80:
+            size, at = data[at], at + 1
+        else:
+            size, at = _size(data, at, wire_type)
         if size > end - at:
             raise WireError(f"field {number} wants {size} bytes, {end - at} are left")
         yield number, wire_type, data[at : at + size]
@@ -71,8 +77,6 @@ def read_fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
 def _size(data: bytes, at: int, wire_type: int) -> tuple[int, int]:
     if wire_type == BYTES:
         return _varint(data, at)
-    if wire_type == FIXED64:
-        return 8, at
     if wire_type == FIXED32:
         return 4, at
     raise WireError(f"wire type {wire_type}, allowed: 0, 1, 2, 5")

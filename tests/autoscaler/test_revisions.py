@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from autoscaler.decision.rows import Target
@@ -128,6 +130,25 @@ def test_a_report_from_a_clock_that_is_wrong_counts_as_of_now(ahead_s: float) ->
     world.report((HELLO, stat(4)))
     world.clock.advance(2)
     assert world.revisions.describe(world.clock.wall())[str(HELLO)]["stable_value"] == 8
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("field", ["average_concurrent_requests", "request_count"])
+def test_a_report_that_is_no_number_is_lost_and_the_others_of_its_message_count(field: str, bad: float) -> None:
+    world = World(HELLO, BYE)
+    broken = stat(3)
+    setattr(broken, field, bad)
+    world.report((HELLO, broken), (BYE, stat(7)), (HELLO, stat(4)))
+    world.clock.advance(2)
+    found = world.revisions.describe(world.clock.wall())
+    assert [found[str(key)]["stable_value"] for key in (HELLO, BYE)] == [4, 7]
+
+
+def test_a_report_from_before_unix_time_began_counts_as_of_now() -> None:
+    world = World(HELLO)
+    world.report((HELLO, stat(4, timestamp=-(2**63))), (HELLO, stat(3, timestamp=-1)))
+    world.clock.advance(2)
+    assert world.revisions.describe(world.clock.wall())[str(HELLO)]["stable_value"] == 7
 
 
 def test_a_closed_ticker_stays_still() -> None:
