@@ -85,11 +85,13 @@ def hold(world: World) -> None:
 async def test_the_preface_may_come_in_any_two_parts(world: World) -> None:
     world.handle = lambda exchange: exchange.reply(204)
     whole = OPENING + asked()
+    other = await world.caller()
     for cut in range(1, len(whole)):
         line = await world.caller()
         line.say(whole[:cut])
-        # The other half comes in a read of its own.
-        await asyncio.sleep(0.001)
+        # The other half comes in a read of its own: what was said before this has been read when it is answered.
+        other.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await other.head()
         line.say(whole[cut:])
         assert (await until(line, HEADERS, GOAWAY))[:3] == (HEADERS, END_STREAM | END_HEADERS, 1)
         line.close()
@@ -120,13 +122,13 @@ async def test_what_we_allow_is_told_at_once(world: World) -> None:
 
 async def test_a_head_that_does_not_come_whole_in_time_closes_the_connection(make_world: Any) -> None:
     async with make_world(head_timeout_s=0.2).running() as world:
-        line = await world.caller()
-        line.say(OPENING + frame(HEADERS, 0, 1, HEAD))
-        await line.rest()
         idle = await world.caller()
         idle.say(OPENING)
         await until(idle, SETTINGS)
-        await asyncio.sleep(0.4)
+        line = await world.caller()
+        line.say(OPENING + frame(HEADERS, 0, 1, HEAD))
+        await line.rest()
+        # As long as that one was waited for, and this one longer.
         idle.say(asked())
         await world.until(lambda: len(world.exchanges) == 1)
 
