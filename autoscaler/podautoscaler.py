@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import UNDECIDED
+from autoscaler.ledger.ledger import Ledger
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions
@@ -65,6 +66,7 @@ class PodAutoscalers:
         pods: PodCounts,
         scaler: Scaler,
         buffer_answers: Callable[[], bool],
+        ledger: Ledger,
     ) -> None:
         """`buffer_answers`: whether an activator would take requests if the last pod went now."""
         self._kube = kube
@@ -73,12 +75,18 @@ class PodAutoscalers:
         self._pods = pods
         self._scaler = scaler
         self._buffer_answers = buffer_answers
+        self._ledger = ledger
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
         self._progress_deadline_s = float(DeploymentConfig().progress_deadline_s)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._managed
+
+    def object(self, key: Key) -> Obj | None:
+        """The PodAutoscaler as last seen; None if there is none of ours."""
+        managed = self._managed.get(key)
+        return None if managed is None else managed.obj
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
         """Take in one event of a PodAutoscaler: from now on reports of its revision count, or no more."""
@@ -125,7 +133,9 @@ class PodAutoscalers:
         managed = self._managed.get(key)
         if managed is None:
             return None
-        step = scale_step(self._state(key, managed), managed.parameters.rules)
+        state = self._state(key, managed)
+        step = scale_step(state, managed.parameters.rules)
+        self._ledger.stepped(key, state, managed.parameters, step, self._clock.wall())
         if step.apply and step.want >= 0:
             self._scaler.want(managed.deployment, step.want)
             if step.want == 0:
@@ -197,6 +207,7 @@ class PodAutoscalers:
     def _forget(self, key: Key) -> None:
         del self._managed[key]
         self._revisions.close(key)
+        self._ledger.forget(key)
 
     def _state(self, key: Key, managed: _Managed) -> ScaleState:
         status = managed.pa.status

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.explain import reason
 from autoscaler.leaving import Leaving
-from autoscaler.ledger import Ledger
+from autoscaler.ledger.keeper import keeper
+from autoscaler.ledger.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
+from autoscaler.scale_events import ScaleEvents
 from autoscaler.settings import Settings
 from autoscaler.ticker import Ticker
+from autoscaler.why import document, why
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import REVISION
 from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
+from swell.kube.events import Recorder
 from swell.kube.figures import of_controllers, of_election
 from swell.kube.informer import Informer
 from swell.kube.leader import Elector
@@ -115,8 +120,10 @@ class Autoscaler:
         self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
         self.podautoscalers = PodAutoscalers(
-            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
+            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected, self.ledger
         )
+        self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
+        self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
         self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
@@ -155,6 +162,10 @@ class Autoscaler:
             self._counting = asyncio.create_task(self._nodes.start())
         for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
+        if self._keeper is not None:
+            await self._keeper.load(self.podautoscalers.__contains__)
+            self._daemons.spawn(self._keeper.run(), "ledger")
+        self._daemons.spawn(self._events.run(), "events")
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
         await self._listen(self._settings.listen_ip, self._settings.port)
         if self._address is not None:
@@ -189,8 +200,11 @@ class Autoscaler:
             await informer.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
+        self._events.close()
         await self._daemons.close()
         await self.scaler.close()
+        if self._keeper is not None:
+            await self._keeper.close()
 
     def _reported(self, reports: Reports) -> None:
         """A cold start runs through here: report, decision and replicas, without a queue in between."""
@@ -199,7 +213,8 @@ class Autoscaler:
         self.ticker.wake()
 
     def _decided(self, ticked: Ticked) -> None:
-        self.ledger.decided(ticked, self._clock.wall())
+        self.ledger.ticked(ticked, self._clock.wall())
+        self._events.ticked(ticked)
         for key in ticked.changed():
             step = self.podautoscalers.act(key)
             # What is left is the status.
@@ -214,7 +229,10 @@ class Autoscaler:
             await self._leaving.choose(revision, replicas)
 
     def _scaled(self, target: Key, before: int, after: int) -> None:
-        self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())
+        revision = self._owners.get(target)
+        if revision is not None and revision in self.podautoscalers:
+            row = self.ledger.scaled(revision, before, after, self._clock.wall())
+            self._events.scaled(revision, before, after, reason(document(row)))
 
     def _config_changed(self, old: Obj | None, new: Obj | None) -> None:
         obj = new if new is not None else old
@@ -270,8 +288,6 @@ class Autoscaler:
         self.podautoscalers.changed(old, new)
         obj = new if new is not None else old
         assert obj is not None
-        if new is None:
-            self.ledger.forget(key_of(obj))
         self._enqueue(key_of(obj))
 
     def _enqueue(self, key: Key, delay_s: float = 0.0) -> None:
@@ -279,13 +295,13 @@ class Autoscaler:
             self._controller.enqueue_after(key, delay_s)
         self.ticker.wake()
 
-    def _answer(self, path: str) -> Any:
-        """GET /decisions: the last numbers of all; /decisions/NAMESPACE/NAME: what happened to one."""
+    def _answer(self, path: str, query: Mapping[str, str]) -> Any:
+        """GET /decisions: the last numbers of all; /why/NAMESPACE/REVISION?at=UNIX_SECONDS: why one is as it is."""
         match path.strip("/").split("/"):
             case ["decisions"]:
                 return self.revisions.describe(self._clock.wall())
-            case ["decisions", namespace, name] if Key(namespace, name) in self.podautoscalers:
-                return self.ledger.of(Key(namespace, name))
+            case ["why", namespace, name] if (key := Key(namespace, name)) in self.podautoscalers:
+                return why(key, self.ledger, self.revisions, self._clock.wall(), query.get("at"))
         raise KeyError(path)
 
 

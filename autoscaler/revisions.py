@@ -42,6 +42,7 @@ class Ticked:
     keys: list[Key]
     tick: Tick
     averages: Averages
+    rps: Bools
 
     def changed(self) -> list[Key]:
         """The revisions whose decision must be acted on."""
@@ -216,6 +217,27 @@ class Revisions:
             }
         return found
 
+    def watched(self, key: Key, now_s: float) -> dict[str, Any]:
+        """What is seen of one revision now, by both metrics over both windows; what is not known is None.
+
+        `last_use_s`: when it was last asked for anything; None: not within its stable window. `silence_counts_s`: from
+        when on silence means that nothing is asked; None: at once, or (with `listens` False) not yet.
+        """
+        row = self._numbers.get(key)
+        if row is None or not self._decided[row]:
+            return {}
+        rows, until_s = np.array([row]), float(self._silent_until_s[row])
+        counts = self._collector.averages(rows, now_s, np.zeros(1, np.bool_))
+        rates = self._collector.averages(rows, now_s, np.ones(1, np.bool_))
+        return {
+            "in_flight": {"stable": _known(counts.stable[0]), "panic": _known(counts.panic[0])},
+            "requests_per_s": {"stable": _known(rates.stable[0]), "panic": _known(rates.panic[0])},
+            "ready_pods": _known(self._ready[row]),
+            "last_use_s": _known(self._collector.last_use_s(row, rps=bool(self._rps[row]))),
+            "listens": until_s != math.inf,
+            "silence_counts_s": until_s if math.isfinite(until_s) else None,
+        }
+
     def _take(self, key: Key) -> int:
         row = self._numbers.take(key)
         self._decided = grown(self._decided, row + 1, False)
@@ -228,7 +250,8 @@ class Revisions:
         return row
 
     def _tick(self, rows: Ints, now_s: float) -> Ticked:
-        averages = self._collector.averages(rows, now_s, self._rps[rows])
+        rps = self._rps[rows]
+        averages = self._collector.averages(rows, now_s, rps)
         empty = self._collector.empty(rows, now_s)
         unheard = self._unheard(rows, empty, now_s)
         seen = Observed(np.where(unheard, np.nan, averages.stable), averages.panic, self._ready[rows])
@@ -237,7 +260,7 @@ class Revisions:
         # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
         still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
         self._lively[rows[still]] = False
-        return Ticked(self._numbers.keys(rows), tick, averages)
+        return Ticked(self._numbers.keys(rows), tick, averages, rps)
 
     def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""

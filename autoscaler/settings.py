@@ -20,7 +20,8 @@ class Settings:
     `port` takes the activators' reports and answers people; 0: a free one. `leader_election`: several
     autoscalers run and the one that holds the Lease works; `pod_name` tells them apart, and `pod_ip`, if there is one,
     is written where activators look for it. `admin_port` 0: none. `pace_starts`: no more pods are started at once than
-    the nodes have processors for. What decides how to scale is in ConfigMap
+    the nodes have processors for. `ledger` is kept over a restart in this file, in a ConfigMap if it says `configmap`,
+    or nowhere (""). What decides how to scale is in ConfigMap
     config-autoscaler of the system namespace.
     """
 
@@ -32,6 +33,7 @@ class Settings:
     pod_ip: str = ""
     admin_port: int = 0
     pace_starts: bool = False
+    ledger: str = ""
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
@@ -49,4 +51,5 @@ class Settings:
             pod_ip=environ.get("POD_IP") or default.pod_ip,
             admin_port=env.integer(environ, "SWELL_ADMIN_PORT", ADMIN_PORT, most=env.PORT_MAX),
             pace_starts=env.flag(environ, "SWELL_PACE_STARTS"),
+            ledger=environ.get("SWELL_LEDGER") or default.ledger,
         )

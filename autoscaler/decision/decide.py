@@ -71,12 +71,28 @@ class Panic:
 
 
 @dataclass(frozen=True, slots=True)
+class Steps:
+    """What each rule came to on the way, in pods, for people who ask why. Shapes: (n,)."""
+
+    asked_stable: Floats
+    """What the stable average asks for, and `asked_panic` the panic average."""
+    asked_panic: Floats
+    down_limit: Floats
+    """The fewest that one tick may go to, and `up_limit` the most."""
+    up_limit: Floats
+    want_stable: Floats
+    """What is asked for, within the limits and raised to the activation scale; so is `want_panic`."""
+    want_panic: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What a tick came to. Shapes: (n,). NaN where nothing could be decided."""
 
     pods: Floats
     excess_burst: Floats
     panic: Panic
+    steps: Steps
 
 
 def decide(now_s: float | Floats, targets: Targets, seen: Observed, panic: Panic) -> Decision:
@@ -108,7 +124,8 @@ def decide(now_s: float | Floats, targets: Targets, seen: Observed, panic: Panic
         np.where(known, np.where(in_panic, raised, floor), panic.pods_max),
     )
     want = np.where(in_panic, raised, want_stable)
-    return Decision(np.where(known, want, np.nan), _excess_burst(targets, seen), after)
+    steps = Steps(asked_stable, asked_panic, least, most, want_stable, want_panic)
+    return Decision(np.where(known, want, np.nan), _excess_burst(targets, seen), after, steps)
 
 
 def initial_panic(ready_pods: Floats, now_s: float | Floats) -> Panic:

@@ -45,16 +45,22 @@ class Target(NamedTuple):
 class Tick:
     """One round of decisions. Shapes: (n,), in the order of `rows`.
 
-    `decision.pods` has the scale-down delay in it. `notify`: subscribers must hear of it, because the
-    desired scale changed, or the sign of the excess burst capacity. `settled`: with no data to come, later
-    ticks would decide the same for ever.
+    `decision.pods` has the scale-down delay in it, `undelayed` is without it. `notify`: subscribers must hear of it,
+    because the desired scale changed, or the sign of the excess burst capacity. `settled`: with no data to come, later
+    ticks would decide the same for ever. `news`: it saw or came to something else than the tick before, or its targets
+    are others; without it the tick differs from that one by its time alone. `before` is the panic state it began with.
     """
 
     rows: Ints
+    targets: Targets
     seen: Observed
+    before: Panic
+    undelayed: Floats
+    delay_s: Floats
     decision: Decision
     notify: Bools
     settled: Bools
+    news: Bools
 
 
 class Rows:
@@ -64,7 +70,7 @@ class Rows:
         self._targets: Floats = np.zeros((len(Target._fields), 0))
         self._since_s: Floats = np.zeros(0)
         self._pods_max: Floats = np.zeros(0)
-        self._delayed: Bools = np.zeros(0, np.bool_)
+        self._delay_s: Floats = np.zeros(0)
         self._delay = MaxWindows()
         self.desired: Ints = np.zeros(0, np.int64)
         """What was decided last, before bounds; `UNDECIDED` before that."""
@@ -72,6 +78,8 @@ class Rows:
         self._stable: Floats = np.zeros(0)
         self._panic: Floats = np.zeros(0)
         self._ready: Floats = np.zeros(0)
+        self._known: Bools = np.zeros(0, np.bool_)
+        self._retargeted: Bools = np.zeros(0, np.bool_)
 
     def open(
         self,
@@ -91,22 +99,24 @@ class Rows:
         ready = np.array([ready_pods])
         panic = initial_panic(ready, now_s)
         self._since_s[row], self._pods_max[row] = panic.since_s[0], panic.pods_max[0]
-        self._delayed[row] = delay_s > 0
+        self._delay_s[row] = delay_s
         if delay_s > 0:
             self._delay.open(row, delay_s)
         self.desired[row] = UNDECIDED
         self.excess_burst[row] = initial_excess_burst(self.targets(np.array([row])), float(initial_scale))[0]
         self._stable[row] = self._panic[row] = self._ready[row] = np.nan
+        self._known[row] = False
 
     def update(self, row: int, target: Target) -> None:
         """Replace a row's targets; its state stays."""
         self._targets[:, row] = target
+        self._retargeted[row] = True
 
     def close(self, row: int) -> None:
         """Forget a row."""
-        if self._delayed[row]:
+        if self._delay_s[row] > 0:
             self._delay.close(row)
-            self._delayed[row] = False
+            self._delay_s[row] = 0.0
 
     def targets(self, rows: Ints) -> Targets:
         """The targets of these rows, as a copy."""
@@ -123,27 +133,44 @@ class Rows:
 
     def tick(self, rows: Ints, now_s: float | Floats, seen: Observed) -> Tick:
         """Decide for these rows (none twice), and keep the outcome where there is one."""
-        targets = self.targets(rows)
-        raw = decide(now_s, targets, seen, self.panic(rows))
+        targets, before = self.targets(rows), self.panic(rows)
+        raw = decide(now_s, targets, seen, before)
         self._since_s[rows], self._pods_max[rows] = raw.panic.since_s, raw.panic.pods_max
         pods = self._after_delay(rows, now_s, raw.pods, targets.reachable)
         known = seen.known
-        decision = Decision(pods, raw.excess_burst, raw.panic)
+        decision = Decision(pods, raw.excess_burst, raw.panic, raw.steps)
+        news = self._news(rows, decision, seen, before, known)
         notify = self._publish(rows[known], decision, seen, known)
         # A delayed count above zero must go on being recorded, or it would be too old at the next tick.
-        steady = ~self._delayed[rows] | (pods == 0)
+        delay_s = self._delay_s[rows]
+        steady = (delay_s == 0) | (pods == 0)
         settled = known & ~raw.panic.on & (pods == raw.pods) & steady
-        return Tick(rows, seen, decision, notify, settled)
+        return Tick(rows, targets, seen, before, raw.pods, delay_s, decision, notify, settled, news)
 
     def _after_delay(self, rows: Ints, now_s: float | Floats, pods: Floats, reachable: Bools) -> Floats:
         """The largest count of the last delay, where a row has one and is reachable."""
-        held = self._delayed[rows] & reachable & ~np.isnan(pods)
+        held = (self._delay_s[rows] > 0) & reachable & ~np.isnan(pods)
         if not held.any():
             return pods
         self._delay.record(rows[held], np.broadcast_to(now_s, rows.shape)[held], pods[held])
         after = pods.copy()
         after[held] = self._delay.maxima(rows[held])
         return after
+
+    def _news(self, rows: Ints, decision: Decision, seen: Observed, before: Panic, known: Bools) -> Bools:
+        was, after = self.last_seen(rows), decision.panic
+        same = (
+            (seen.stable == was.stable)
+            & (seen.panic == was.panic)
+            & (seen.ready_pods == was.ready_pods)
+            & (decision.pods == self.desired[rows])
+            & (after.pods_max == before.pods_max)
+            & ((after.since_s == before.since_s) | ~(after.on | before.on))
+        )
+        news: Bools = self._retargeted[rows] | (known != self._known[rows]) | (known & ~same)
+        self._retargeted[rows] = False
+        self._known[rows] = known
+        return news
 
     def _publish(self, rows: Ints, decision: Decision, seen: Observed, known: Bools) -> Bools:
         desired = decision.pods[known].astype(np.int64)
@@ -160,9 +187,11 @@ class Rows:
         self._targets = grown(self._targets, rows, 0.0)
         self._since_s = grown(self._since_s, rows, np.nan)
         self._pods_max = grown(self._pods_max, rows, 0.0)
-        self._delayed = grown(self._delayed, rows, False)
+        self._delay_s = grown(self._delay_s, rows, 0.0)
         self.desired = grown(self.desired, rows, UNDECIDED)
         self.excess_burst = grown(self.excess_burst, rows, 0)
         self._stable = grown(self._stable, rows, np.nan)
         self._panic = grown(self._panic, rows, np.nan)
         self._ready = grown(self._ready, rows, np.nan)
+        self._known = grown(self._known, rows, False)
+        self._retargeted = grown(self._retargeted, rows, False)

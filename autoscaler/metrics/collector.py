@@ -5,6 +5,7 @@ Knows rows and samples, not revisions by name, sockets or clocks. Source: spec a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -105,6 +106,10 @@ class Collector:
         empty = np.ones(len(rows), np.bool_)
         empty[live] = self._windows.empty(_KINDS * rows[live], now_s)
         return empty
+
+    def last_use_s(self, row: int, *, rps: bool) -> float:
+        """When a row was last in use by its metric, in unix seconds; NaN if that is longer ago than its window."""
+        return self._windows.last_use_s(_KINDS * row + (2 if rps else 0)) if self.collects(row) else math.nan
 
     def _live_of(self, rows: Ints) -> Bools:
         known = rows < len(self._live)

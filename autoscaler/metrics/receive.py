@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -51,7 +51,8 @@ class Receiver:
     """Serves the port. `on_reports` gets each message as it comes in, in the event loop; `on_proven` the pods in it
     that have passed a probe.
 
-    `answer(path)` is the JSON document that a GET of that path gets; `KeyError`: there is none.
+    `answer(path, query)` is the JSON document that a GET of that path gets; `KeyError`: there is none, `ValueError`:
+    the query cannot be understood.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class Receiver:
         clock: Clock,
         on_reports: Callable[[Reports], object],
         on_proven: Callable[[list[ProvenPod]], object],
-        answer: Callable[[str], Any],
+        answer: Callable[[str, Mapping[str, str]], Any],
     ) -> None:
         self._clock = clock
         self._on_reports = on_reports
@@ -135,9 +136,12 @@ class Receiver:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, text="this port is read with GET\n", headers={"Allow": "GET, HEAD"})
         try:
-            return _document(self._answer(request.path))
+            return _document(self._answer(request.path, request.query))
+        except ValueError as exc:
+            return web.Response(status=400, text=f"{exc}\n")
         except KeyError:
-            return web.Response(status=404, text=f"there is no {request.path} here; there is /decisions\n")
+            told = f"there is no {request.path} here; there are /decisions and /why/NAMESPACE/REVISION\n"
+            return web.Response(status=404, text=told)
 
     async def _take_reports(self, request: web.Request) -> web.StreamResponse:
         if self._closing:

@@ -121,6 +121,13 @@ class Windows:
         empty: Bools = self._passed(rows, now_s) * self._granularity_s > self._window_s[rows]
         return empty
 
+    def last_use_s(self, row: int) -> float:
+        """When the newest second with anything in it began, as far as a row's window remembers; NaN: not at all."""
+        arena = self._arena
+        ring, newest = arena.ring(row), int(arena.newest[row])
+        ages = (newest - np.flatnonzero(ring)) % max(1, len(ring))
+        return float(newest - ages.min()) * self._granularity_s if len(ages) else math.nan
+
     def _slots(self, window_s: float) -> int:
         return math.ceil(window_s / self._granularity_s)
 

@@ -72,6 +72,10 @@ class ClusterConfig:
         return Path(self.state, "cluster.db")
 
     @property
+    def ledger(self) -> Path:
+        return Path(self.state, "ledger.db")
+
+    @property
     def pki(self) -> Path:
         return Path(self.state, "pki")
 

@@ -141,7 +141,7 @@ async def _run_programs(
     programs = [
         controller.program.run(controller.program.Settings(), kube, clock, stop, ready=lambda _: ready("controller")),
         autoscaler.program.run(
-            autoscaler.program.Settings(listen_ip=LOOPBACK, port=config.autoscaler_port),
+            autoscaler.program.Settings(listen_ip=LOOPBACK, port=config.autoscaler_port, ledger=str(config.ledger)),
             kube,
             clock,
             stop,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from autoscaler.program import STARTING_S, Settings, run
-from swell.api.kinds import DEPLOYMENT, POD, POD_AUTOSCALER
+from swell.api.kinds import DEPLOYMENT, EVENT, POD, POD_AUTOSCALER
 from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
 from swell.runtime.errors import SwellError
@@ -359,10 +361,26 @@ async def test_the_state_of_each_decision_can_be_read(world: World) -> None:
         "requests_per_s": 1.0,
         "target": 7.0,
     }
-    history = (await world.http(f"/decisions/default/{NAME}"))[1]
-    assert '{"event": "scaled", "at_s": ' in history
-    assert '"before": 0, "after": 1}' in history
-    assert (await world.http("/decisions/default/nobody"))[0] == 404
+
+
+async def test_why_a_revision_is_as_it_is_can_be_read(world: World) -> None:
+    await world.at_zero(target="10")
+    await world.report(4)
+    found = json.loads((await world.http(f"/why/default/{NAME}"))[1])
+    assert (found["revision"], found["at_s"]) == (f"default/{NAME}", world.clock.wall())
+    row = found["row"]
+    assert row["seen"] == {"stable": 4.0, "panic": 4.0, "ready_pods": 0.0}
+    assert (row["rule"], row["clamp"], row["desired"], row["want"], row["replicas"]) == ("stable", "none", 1, 1, 1)
+    assert found["text"]["decided"] == "the stable window: 4 in flight / 7 per pod, so 1 pod"
+    assert found["changes"][-1]["text"] == "0 -> 1 pod: stable window"
+    before = json.loads((await world.http(f"/why/default/{NAME}?at={world.clock.wall() - 10}"))[1])
+    assert before["text"]["to_zero"] == "it is at zero; the next request starts a pod"
+    assert before["live"] is None
+    never = json.loads((await world.http(f"/why/default/{NAME}?at=1000"))[1])
+    assert never["row"] is never["text"] is None
+    assert never["kept"]["from_s"] > 1000
+    assert (await world.http(f"/why/default/{NAME}?at=noon")) == (400, "at=noon: unix seconds are wanted\n")
+    assert (await world.http("/why/default/nobody"))[0] == 404
 
 
 async def test_of_two_autoscalers_the_one_that_holds_the_lease_works(new_world: Callable[[], World]) -> None:
@@ -392,3 +410,45 @@ async def test_a_port_that_is_taken_ends_the_program(world: World, new_world: Ca
     other.port = world.port
     with pytest.raises(SwellError, match=f"cannot listen on 127.0.0.1:{world.port}.*stop the program"):
         await other.start()
+
+
+async def test_a_spike_is_told_of_in_events(world: World) -> None:
+    await world.revision(target="10", window="20s")
+    await world.load(35, 6)
+    events = (await world.kube.list(EVENT, "default")).items
+    told = {event["reason"]: event for event in events if event["source"]["component"] == "autoscaler"}
+    assert {*told} == {"ScaledUp", "PanicBegan"}
+    assert told["ScaledUp"]["message"] == f"{NAME}: 1 -> 5: stable window"
+    assert told["ScaledUp"]["involvedObject"]["kind"] == "PodAutoscaler"
+    assert all(event["count"] == 1 for event in events)
+
+
+@pytest.mark.parametrize("kept", ["file", "configmap"])
+async def test_the_ledger_outlives_a_restart(new_world: Callable[[], World], tmp_path: Path, kept: str) -> None:
+    world, file = new_world(), tmp_path / "ledger.db"
+    where = str(file) if kept == "file" else kept
+    await world.start(ledger=where)
+    await world.at_zero(target="10")
+    await world.report(4)
+    await world.load(4, 3)
+    before = json.loads((await world.http(f"/why/default/{NAME}"))[1])
+    await world.stop()
+    await world.quiet(1)
+    await world.start(ledger=where)
+    after = json.loads((await world.http(f"/why/default/{NAME}?at={before['at_s']}"))[1])
+    assert after["kept"]["from_s"] == before["kept"]["from_s"]
+    assert after["row"] == before["row"]
+    assert after["changes"] == before["changes"] != []
+    await world.stop()
+
+
+async def test_a_damaged_ledger_is_set_aside(new_world: Callable[[], World], tmp_path: Path) -> None:
+    world, file = new_world(), tmp_path / "ledger.db"
+    file.write_bytes(b"no database at all " * 100)
+    await world.start(ledger=str(file))
+    await world.at_zero()
+    await world.stop()
+    assert (tmp_path / "ledger.db.damaged").read_bytes().startswith(b"no database")
+    await world.start(ledger=str(file))
+    assert json.loads((await world.http(f"/why/default/{NAME}"))[1])["changes"] != []
+    await world.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -31,7 +31,9 @@ class World:
         self.proven: list[ProvenPod] = []
         self.receiver = Receiver(self.clock, self.taken.put_nowait, self.proven.extend, self.answer)
 
-    def answer(self, path: str) -> Any:
+    def answer(self, path: str, query: Mapping[str, str]) -> Any:
+        if "at" in query:
+            raise ValueError("at=noon: a number is wanted")
         return {"/decisions": {"default/hello": {"desired": 1}}}[path]
 
     @property
@@ -184,5 +186,9 @@ async def test_probes_are_answered_on_any_path(world: World) -> None:
 async def test_documents_are_json_and_unknown_paths_say_what_there_is(world: World) -> None:
     status, body = await world.get("/decisions")
     assert (status, json.loads(body)) == (200, {"default/hello": {"desired": 1}})
-    assert await world.get("/else") == (404, "there is no /else here; there is /decisions\n")
+    assert await world.get("/else") == (
+        404,
+        "there is no /else here; there are /decisions and /why/NAMESPACE/REVISION\n",
+    )
+    assert await world.get("/decisions?at=noon") == (400, "at=noon: a number is wanted\n")
     assert (await world.get("/decisions", "POST"))[0] == 405
