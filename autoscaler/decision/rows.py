@@ -20,6 +20,7 @@ from autoscaler.decision.decide import (
     initial_excess_burst,
     initial_panic,
 )
+from autoscaler.decision.extras import Extras, ExtraTick
 from autoscaler.metrics.windows import MaxWindows
 
 UNDECIDED = -1
@@ -47,7 +48,7 @@ class Tick:
 
     `decision.pods` has the scale-down delay in it. `notify`: subscribers must hear of it, because the
     desired scale changed, or the sign of the excess burst capacity. `settled`: with no data to come, later
-    ticks would decide the same for ever.
+    ticks would decide the same for ever. `extras` tells of metrics beside requests; None: no row has any.
     """
 
     rows: Ints
@@ -55,6 +56,7 @@ class Tick:
     decision: Decision
     notify: Bools
     settled: Bools
+    extras: ExtraTick | None = None
 
 
 class Rows:
@@ -66,6 +68,7 @@ class Rows:
         self._pods_max: Floats = np.zeros(0)
         self._delayed: Bools = np.zeros(0, np.bool_)
         self._delay = MaxWindows()
+        self.extras = Extras()
         self.desired: Ints = np.zeros(0, np.int64)
         """What was decided last, before bounds; `UNDECIDED` before that."""
         self.excess_burst: Ints = np.zeros(0, np.int64)
@@ -104,6 +107,7 @@ class Rows:
 
     def close(self, row: int) -> None:
         """Forget a row."""
+        self.extras.close(row)
         if self._delayed[row]:
             self._delay.close(row)
             self._delayed[row] = False
@@ -126,14 +130,32 @@ class Rows:
         targets = self.targets(rows)
         raw = decide(now_s, targets, seen, self.panic(rows))
         self._since_s[rows], self._pods_max[rows] = raw.panic.since_s, raw.panic.pods_max
+        raw, extras = self._with_extras(rows, targets, seen, raw)
         pods = self._after_delay(rows, now_s, raw.pods, targets.reachable)
-        known = seen.known
         decision = Decision(pods, raw.excess_burst, raw.panic)
-        notify = self._publish(rows[known], decision, seen, known)
+        decided = ~np.isnan(pods)
+        notify = self._publish(rows[decided], decision, seen, decided)
         # A delayed count above zero must go on being recorded, or it would be too old at the next tick.
         steady = ~self._delayed[rows] | (pods == 0)
-        settled = known & ~raw.panic.on & (pods == raw.pods) & steady
-        return Tick(rows, seen, decision, notify, settled)
+        settled = seen.known & ~raw.panic.on & (pods == raw.pods) & steady
+        return Tick(rows, seen, decision, notify, settled, extras)
+
+    def _with_extras(
+        self, rows: Ints, targets: Targets, seen: Observed, raw: Decision
+    ) -> tuple[Decision, ExtraTick | None]:
+        """The decision by all metrics. Where requests are not known but others are, the excess burst stays."""
+        if not len(self.extras):
+            return raw, None
+        # Before the first decision there are the pods that a row began with.
+        had = np.fmax(seen.ready_pods, raw.panic.pods_max)
+        held = np.where(self.desired[rows] == UNDECIDED, had, self.desired[rows])
+        extras = self.extras.tick(rows, raw.pods, seen.ready_pods, held, targets)
+        if extras is None:
+            return raw, None
+        pods = raw.pods.copy()
+        pods[extras.indices] = extras.combined.pods
+        silent = np.isnan(raw.excess_burst) & ~np.isnan(pods)
+        return Decision(pods, np.where(silent, self.excess_burst[rows], raw.excess_burst), raw.panic), extras
 
     def _after_delay(self, rows: Ints, now_s: float | Floats, pods: Floats, reachable: Bools) -> Floats:
         """The largest count of the last delay, where a row has one and is reachable."""
