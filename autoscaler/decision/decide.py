@@ -7,7 +7,7 @@ order of operations: 2.1 / 0.7 asks for 4 pods.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -70,6 +70,13 @@ class Panic:
         return ~np.isnan(self.since_s)
 
 
+class Limits(NamedTuple):
+    """The fewest and most pods that one tick may come to; the activation scale may exceed that. Shapes: (n,)."""
+
+    least: Floats
+    most: Floats
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """What each rule came to on the way, in pods, for people who ask why. Shapes: (n,)."""
@@ -103,12 +110,11 @@ def decide(now_s: float | Floats, targets: Targets, seen: Observed, panic: Panic
     autoscaling 3.1.
     """
     pods = np.maximum(1.0, seen.ready_pods)
-    most = np.ceil(targets.up_rate_max * pods)
-    least = np.where(targets.reachable, np.floor(pods / targets.down_rate_max), 0.0)
+    least, most = limits(targets, seen.ready_pods)
     asked_stable = np.ceil(seen.stable / targets.per_pod)
     asked_panic = np.ceil(seen.panic / targets.per_pod)
-    want_stable = _limited(asked_stable, least, most, targets.activation_pods)
-    want_panic = _limited(asked_panic, least, most, targets.activation_pods)
+    want_stable = limited(asked_stable, least, most, targets.activation_pods)
+    want_panic = limited(asked_panic, least, most, targets.activation_pods)
 
     over = asked_panic / pods >= targets.panic_threshold
     over_since_s = np.where(over, now_s, panic.since_s)
@@ -126,6 +132,13 @@ def decide(now_s: float | Floats, targets: Targets, seen: Observed, panic: Panic
     want = np.where(in_panic, raised, want_stable)
     steps = Steps(asked_stable, asked_panic, least, most, want_stable, want_panic)
     return Decision(np.where(known, want, np.nan), _excess_burst(targets, seen), after, steps)
+
+
+def limits(targets: Targets, ready_pods: Floats) -> Limits:
+    """From the pods that are ready; not known (NaN) where they are not."""
+    pods = np.maximum(1.0, ready_pods)
+    least = np.where(targets.reachable, np.floor(pods / targets.down_rate_max), 0.0)
+    return Limits(least, np.ceil(targets.up_rate_max * pods))
 
 
 def initial_panic(ready_pods: Floats, now_s: float | Floats) -> Panic:
@@ -150,11 +163,11 @@ def activators(targets: Targets, ready_pods: Floats) -> Floats:
     return np.where(targets.burst_capacity == 0, np.where(np.isnan(ready_pods), np.nan, 2.0), sized)
 
 
-def _limited(asked: Floats, least: Floats, most: Floats, activation: Floats) -> Floats:
-    """Held within what one tick may change; the activation scale comes after and may exceed that."""
-    limited = np.minimum(np.maximum(asked, least), most)
-    raised = (activation > 1) & (asked > 0) & (activation > limited)
-    return np.minimum(np.where(raised, activation, limited), PODS_MAX) + 0.0  # + 0.0: no minus zero
+def limited(asked: Floats, least: Floats, most: Floats, activation: Floats) -> Floats:
+    """What is asked for, held within what one tick may change; the activation scale comes after and may exceed that."""
+    held = np.minimum(np.maximum(asked, least), most)
+    raised = (activation > 1) & (asked > 0) & (activation > held)
+    return np.minimum(np.where(raised, activation, held), PODS_MAX) + 0.0  # + 0.0: no minus zero
 
 
 def _excess_burst(targets: Targets, seen: Observed) -> Floats:

@@ -20,6 +20,7 @@ from autoscaler.decision.decide import (
     initial_excess_burst,
     initial_panic,
 )
+from autoscaler.decision.extras import Extras, ExtraTick
 from autoscaler.metrics.windows import MaxWindows
 
 UNDECIDED = -1
@@ -45,10 +46,11 @@ class Target(NamedTuple):
 class Tick:
     """One round of decisions. Shapes: (n,), in the order of `rows`.
 
-    `decision.pods` has the scale-down delay in it, `undelayed` is without it. `notify`: subscribers must hear of it,
-    because the desired scale changed, or the sign of the excess burst capacity. `settled`: with no data to come, later
-    ticks would decide the same for ever. `news`: it saw or came to something else than the tick before, or its targets
-    are others; without it the tick differs from that one by its time alone. `before` is the panic state it began with.
+    `decision.pods` has other metrics and the scale-down delay in it, `undelayed` is `decide()`'s own answer. `notify`:
+    subscribers must hear of it, because the desired scale changed, or the sign of the excess burst capacity. `settled`:
+    with no data to come, later ticks would decide the same for ever. `news`: it saw or came to something else than the
+    tick before, or its targets are others; without it the tick differs from that one by its time alone. `before` is the
+    panic state it began with. `extras` tells of metrics beside requests; None: no row has any.
     """
 
     rows: Ints
@@ -61,6 +63,7 @@ class Tick:
     notify: Bools
     settled: Bools
     news: Bools
+    extras: ExtraTick | None = None
 
 
 class Rows:
@@ -72,6 +75,7 @@ class Rows:
         self._pods_max: Floats = np.zeros(0)
         self._delay_s: Floats = np.zeros(0)
         self._delay = MaxWindows()
+        self.extras = Extras()
         self.desired: Ints = np.zeros(0, np.int64)
         """What was decided last, before bounds; `UNDECIDED` before that."""
         self.excess_burst: Ints = np.zeros(0, np.int64)
@@ -114,6 +118,7 @@ class Rows:
 
     def close(self, row: int) -> None:
         """Forget a row."""
+        self.extras.close(row)
         if self._delay_s[row] > 0:
             self._delay.close(row)
             self._delay_s[row] = 0.0
@@ -136,16 +141,35 @@ class Rows:
         targets, before = self.targets(rows), self.panic(rows)
         raw = decide(now_s, targets, seen, before)
         self._since_s[rows], self._pods_max[rows] = raw.panic.since_s, raw.panic.pods_max
+        by_requests = raw.pods
+        raw, extras = self._with_extras(rows, targets, seen, raw)
         pods = self._after_delay(rows, now_s, raw.pods, targets.reachable)
-        known = seen.known
         decision = Decision(pods, raw.excess_burst, raw.panic, raw.steps)
-        news = self._news(rows, decision, seen, before, known)
-        notify = self._publish(rows[known], decision, seen, known)
+        decided = ~np.isnan(pods)
+        news = self._news(rows, decision, seen, before, decided)
+        notify = self._publish(rows[decided], decision, seen, decided)
         # A delayed count above zero must go on being recorded, or it would be too old at the next tick.
         delay_s = self._delay_s[rows]
         steady = (delay_s == 0) | (pods == 0)
-        settled = known & ~raw.panic.on & (pods == raw.pods) & steady
-        return Tick(rows, targets, seen, before, raw.pods, delay_s, decision, notify, settled, news)
+        settled = seen.known & ~raw.panic.on & (pods == raw.pods) & steady
+        return Tick(rows, targets, seen, before, by_requests, delay_s, decision, notify, settled, news, extras)
+
+    def _with_extras(
+        self, rows: Ints, targets: Targets, seen: Observed, raw: Decision
+    ) -> tuple[Decision, ExtraTick | None]:
+        """The decision by all metrics. Where requests are not known but others are, the excess burst stays."""
+        if not len(self.extras):
+            return raw, None
+        # Before the first decision there are the pods that a row began with.
+        had = np.fmax(seen.ready_pods, raw.panic.pods_max)
+        held = np.where(self.desired[rows] == UNDECIDED, had, self.desired[rows])
+        extras = self.extras.tick(rows, raw.pods, seen.ready_pods, held, targets)
+        if extras is None:
+            return raw, None
+        pods = raw.pods.copy()
+        pods[extras.indices] = extras.combined.pods
+        silent = np.isnan(raw.excess_burst) & ~np.isnan(pods)
+        return Decision(pods, np.where(silent, self.excess_burst[rows], raw.excess_burst), raw.panic, raw.steps), extras
 
     def _after_delay(self, rows: Ints, now_s: float | Floats, pods: Floats, reachable: Bools) -> Floats:
         """The largest count of the last delay, where a row has one and is reachable."""

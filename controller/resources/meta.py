@@ -44,7 +44,7 @@ def child_annotations(revision: Revision, *, autoscaling: bool = False) -> dict[
 
 def is_autoscaling(key: str) -> bool:
     """Whether this annotation is about scaling: pods must not be replaced because it changes."""
-    return key.startswith(f"{labels.AUTOSCALING_GROUP}/")
+    return key.startswith(f"{labels.AUTOSCALING_GROUP}/") or key in labels.SCALING_KEYS
 
 
 def without(values: Mapping[str, str], *keys: str) -> dict[str, str]:

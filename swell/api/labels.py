@@ -52,6 +52,10 @@ COLD_START_PAGE: Final = "swell.dev/cold-start-page"
 NO_WAKE_PATHS: Final = "swell.dev/no-wake-paths"
 BODY_BYTES_MAX: Final = "swell.dev/body-bytes-max"
 
+# swell.dev: annotations of a revision that the autoscaler acts on
+METRICS: Final = "swell.dev/metrics"
+SCALING_KEYS: Final = (METRICS,)
+
 # autoscaling.knative.dev: annotations. Those with a second spelling list it after the first.
 AUTOSCALER_CLASS: Final = "autoscaling.knative.dev/class"
 METRIC: Final = "autoscaling.knative.dev/metric"

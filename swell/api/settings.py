@@ -50,7 +50,10 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class AutoscalerLimits:
-    """What admission needs of ConfigMap config-autoscaler. `max_scale_limit` 0 means no limit."""
+    """What admission needs of ConfigMap config-autoscaler. `max_scale_limit` 0 means no limit.
+
+    `metrics_allowed_hosts` are entries of `swell.api.allowed_hosts`.
+    """
 
     pod_autoscaler_class: str = CLASS_KPA
     initial_scale: int = 1
@@ -58,6 +61,7 @@ class AutoscalerLimits:
     min_scale: int = 0
     max_scale: int = 0
     max_scale_limit: int = 0
+    metrics_allowed_hosts: tuple[str, ...] = ()
 
 
 _ENABLED_BY_DEFAULT = ("multi-container", "kubernetes.podspec-volumes-emptydir")

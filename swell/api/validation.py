@@ -109,7 +109,7 @@ def _revision(request: Request) -> list[FieldError]:
     if request.old is not None and (difference := diff(request.old.get("spec"), request.spec)):
         return [FieldError("Immutable fields changed (-old +new)", ("spec",), difference)]
     errors = object_name_faults(request.metadata)
-    errors += scaling_faults(request.metadata, request.settings, "metadata.annotations")
+    errors += scaling_faults(request.metadata, request.settings, "metadata.annotations", owned=request.owned)
     annotations = fields.strings(request.metadata, "annotations", "metadata")
     errors += front_door_faults(annotations, "metadata.annotations")
     errors += owner_label_faults(request.metadata, labels.CONFIGURATION, "Configuration")
@@ -121,7 +121,7 @@ def _revision(request: Request) -> list[FieldError]:
 def _pod_autoscaler(request: Request) -> list[FieldError]:
     spec = request.spec
     errors = object_name_faults(request.metadata)
-    errors += scaling_faults(request.metadata, request.settings, "metadata.annotations")
+    errors += scaling_faults(request.metadata, request.settings, "metadata.annotations", owned=request.owned)
     if not spec:
         return [*errors, missing("spec")]
     errors += _reference_faults(fields.mapping(spec, "scaleTargetRef", "spec"), "spec.scaleTargetRef")

@@ -40,7 +40,7 @@ def misplaced_annotation_faults(metadata: Mapping[str, Any]) -> list[FieldError]
     autoscaling = [
         invalid_key(key, "metadata.annotations", hint)
         for key in annotations
-        if key.startswith(labels.AUTOSCALING_GROUP)
+        if key.startswith(labels.AUTOSCALING_GROUP) or key in labels.SCALING_KEYS
     ]
     return autoscaling + misplaced_faults(annotations, "metadata.annotations")
 

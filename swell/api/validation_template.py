@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from swell.api import fields, labels
 from swell.api.annotation_rules import validate_annotations
+from swell.api.extra_metrics import metric_faults
 from swell.api.field_errors import FieldError, disallowed, invalid_key, invalid_value, join, out_of_bounds
 from swell.api.front_door import front_door_faults
 from swell.api.meta import Obj
@@ -42,7 +43,7 @@ def template_faults(spec: Obj, parent: Mapping[str, Any], settings: ApiSettings,
     metadata = fields.mapping(template, "metadata", "spec.template")
     path = "spec.template.metadata.annotations"
     errors = revision_spec_faults(fields.mapping(template, "spec", "spec.template"), settings, "spec.template.spec")
-    errors += scaling_faults(metadata, settings, path)
+    errors += scaling_faults(metadata, settings, path, owned=bool(parent.get("ownerReferences")))
     errors += _name_faults(metadata, parent, creating)
     annotations = fields.strings(metadata, "annotations", "spec.template.metadata")
     errors += _sidecar_faults(annotations, path)
@@ -74,9 +75,19 @@ def concurrency_faults(spec: Obj, defaults: Defaults, path: str) -> list[FieldEr
     return [out_of_bounds(value, least, defaults.container_concurrency_max, f"{path}.containerConcurrency")]
 
 
-def scaling_faults(metadata: Mapping[str, Any], settings: ApiSettings, path: str) -> list[FieldError]:
+def scaling_faults(
+    metadata: Mapping[str, Any], settings: ApiSettings, path: str, *, owned: bool = False
+) -> list[FieldError]:
+    """Every fault of the annotations about scaling.
+
+    `owned`: a controller wrote the object, for one whose hosts of metrics were allowed when it was written. They may
+    not be any more, which must not stop the controllers; the autoscaler asks none of them then.
+    """
     annotations = fields.strings(metadata, "annotations", path.rpartition(".")[0])
-    return validate_annotations(annotations, settings.autoscaler, path)
+    limits = settings.autoscaler
+    errors = validate_annotations(annotations, limits, path)
+    hosts = None if owned else limits.metrics_allowed_hosts
+    return errors + metric_faults(annotations, path, limits.pod_autoscaler_class, hosts)
 
 
 def name_change_faults(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[FieldError]:

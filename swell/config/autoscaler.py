@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from swell.api.allowed_hosts import read_hosts
+from swell.api.extra_metrics import ALLOWED_HOSTS_KEY
 from swell.api.labels import CLASS_KPA
 from swell.api.numbers import INT32_MAX
 from swell.api.settings import AutoscalerLimits
@@ -23,7 +25,7 @@ class AutoscalerConfig:
 
     `target_utilization` is a fraction in (0, 1]; the panic percentages stay percentages.
     `target_burst_capacity` -1 means that the buffer is always in the path; `max_scale` and
-    `max_scale_limit` 0 mean unlimited.
+    `max_scale_limit` 0 mean unlimited. `metrics_allowed_hosts`, our own, are the hosts that metrics may come from.
     """
 
     target_utilization: float = 0.7
@@ -46,6 +48,7 @@ class AutoscalerConfig:
     min_scale: int = 0
     max_scale: int = 0
     max_scale_limit: int = 0
+    metrics_allowed_hosts: tuple[str, ...] = ()
 
     @property
     def limits(self) -> AutoscalerLimits:
@@ -57,6 +60,7 @@ class AutoscalerConfig:
             min_scale=self.min_scale,
             max_scale=self.max_scale,
             max_scale_limit=self.max_scale_limit,
+            metrics_allowed_hosts=self.metrics_allowed_hosts,
         )
 
 
@@ -84,12 +88,20 @@ def parse(data: Mapping[str, str]) -> AutoscalerConfig:
         min_scale=reader.integer("min-scale", 0),
         max_scale=reader.integer("max-scale", 0),
         max_scale_limit=reader.integer("max-scale-limit", 0),
+        metrics_allowed_hosts=_hosts(reader),
     )
     _check_durations(reader, config)
     _check_rates(reader, config)
     _check_window(reader, config)
     _check_scales(reader, config)
     return config
+
+
+def _hosts(reader: Reader) -> tuple[str, ...]:
+    try:
+        return read_hosts(reader.text(ALLOWED_HOSTS_KEY, ""))
+    except ValueError as exc:
+        reader.refuse(ALLOWED_HOSTS_KEY, f"a list of entries with commas between; {exc}")
 
 
 def _fraction(value: float) -> float:

@@ -80,3 +80,13 @@ def test_odd_but_legal_values() -> None:
     assert autoscaler.parse({"panic-threshold-percentage": "5"}).panic_threshold_percentage == 5.0
     assert autoscaler.parse({"scale-down-delay": "3h"}).scale_down_delay_s == 10800.0
     assert autoscaler.parse({"target-burst-capacity": "-1"}).target_burst_capacity == -1.0
+
+
+def test_hosts_that_metrics_may_come_from_are_none_by_default_and_read_entry_by_entry() -> None:
+    assert autoscaler.parse({}).metrics_allowed_hosts == ()
+    found = autoscaler.parse({"swell.metrics-allowed-hosts": "Prometheus.monitoring:9090, *.svc.cluster.local"})
+    assert found.limits.metrics_allowed_hosts == ("prometheus.monitoring:9090", "*.svc.cluster.local")
+    with pytest.raises(
+        SettingsError, match=r'swell.metrics-allowed-hosts=.*"\*" is not a host, host:port or \*.suffix'
+    ):
+        autoscaler.parse({"swell.metrics-allowed-hosts": "prometheus, *"})
