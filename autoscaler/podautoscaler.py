@@ -18,10 +18,12 @@ from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import UNDECIDED
+from autoscaler.decision.schedule import with_floor
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions
 from autoscaler.scale import Scaler
+from autoscaler.schedules import Schedules
 from autoscaler.status import Pods, activity, is_initialized, next_status
 from swell.api.autoscaling import PodAutoscaler
 from swell.api.fields import Malformed
@@ -64,6 +66,7 @@ class PodAutoscalers:
         revisions: Revisions,
         pods: PodCounts,
         scaler: Scaler,
+        schedules: Schedules,
         buffer_answers: Callable[[], bool],
     ) -> None:
         """`buffer_answers`: whether an activator would take requests if the last pod went now."""
@@ -72,6 +75,7 @@ class PodAutoscalers:
         self._revisions = revisions
         self._pods = pods
         self._scaler = scaler
+        self._schedules = schedules
         self._buffer_answers = buffer_answers
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
@@ -95,6 +99,7 @@ class PodAutoscalers:
         found = self._parameters(pa)
         managed = _Managed(new, pa, found, owner_of(new) or Owner(key, ""))
         self._managed[key] = managed
+        self._schedules.set(key, found.schedule)
         if known is None:
             self._open(key, managed)
         else:
@@ -125,12 +130,13 @@ class PodAutoscalers:
         managed = self._managed.get(key)
         if managed is None:
             return None
-        step = scale_step(self._state(key, managed), managed.parameters.rules)
+        floor, replicas = self._schedules.floor(key).replicas, self._scaler.replicas(managed.deployment)
+        step = scale_step(*with_floor(self._state(key, managed), managed.parameters.rules, floor, replicas))
         if step.apply and step.want >= 0:
             self._scaler.want(managed.deployment, step.want)
             if step.want == 0:
                 self._revisions.put_to_zero(key)
-        elif self._scaler.replicas(managed.deployment) == 0 and step.want == 0:
+        elif replicas == 0 and step.want == 0:
             # Nothing is left to take away, so there is nothing to look after either.
             step = replace(step, requeue_s=None)
         return step
@@ -196,6 +202,7 @@ class PodAutoscalers:
 
     def _forget(self, key: Key) -> None:
         del self._managed[key]
+        self._schedules.set(key, ())
         self._revisions.close(key)
 
     def _state(self, key: Key, managed: _Managed) -> ScaleState:
