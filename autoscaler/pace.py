@@ -70,6 +70,13 @@ class Pace:
             if entry in self._line:
                 self._line.remove(entry)
 
+    def takes_s(self, pods: int, start_s: float) -> float:
+        """How long so many starts take that take so long each, if nobody else starts."""
+        if pods <= self._most:
+            return start_s
+        rounds = math.ceil(pods / self._most)
+        return start_s + min((rounds - 1) * start_s, (pods - self._most) / self._per_s)
+
     def give_back(self, places: int) -> None:
         """So many starts are over: others may start in their places."""
         if places > 0:

@@ -13,6 +13,7 @@ from autoscaler.decision.rows import Target
 from autoscaler.metrics.collector import Collection
 from swell.api.autoscaling import UNREACHABLE, Annotations, PodAutoscaler
 from swell.api.labels import METRIC_CONCURRENCY, METRIC_RPS
+from swell.api.schedule import ScheduleEntry, read_schedule
 from swell.config.autoscaler import TARGET_MIN, AutoscalerConfig
 
 N = TypeVar("N", int, float)
@@ -33,6 +34,7 @@ class Parameters:
     rules: ScaleRules
     rps: bool
     delay_s: float
+    schedule: tuple[ScheduleEntry, ...] = ()
 
 
 def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s: float) -> Parameters:
@@ -75,7 +77,7 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
         always_buffered=burst == UNLIMITED_BURST,
     )
     delay_s = _either(notes.scale_down_delay_s(), config.scale_down_delay_s)
-    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s)
+    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s, read_schedule(notes.values))
 
 
 def resolve_target(

@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import UNDECIDED
+from autoscaler.decision.schedule import with_floor
 from autoscaler.ledger.ledger import Ledger
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions
 from autoscaler.scale import Scaler
+from autoscaler.schedules import Schedules
 from autoscaler.status import Pods, activity, is_initialized, next_status
 from swell.api.autoscaling import PodAutoscaler
 from swell.api.fields import Malformed
@@ -65,6 +67,7 @@ class PodAutoscalers:
         revisions: Revisions,
         pods: PodCounts,
         scaler: Scaler,
+        schedules: Schedules,
         buffer_answers: Callable[[], bool],
         ledger: Ledger,
     ) -> None:
@@ -74,6 +77,7 @@ class PodAutoscalers:
         self._revisions = revisions
         self._pods = pods
         self._scaler = scaler
+        self._schedules = schedules
         self._buffer_answers = buffer_answers
         self._ledger = ledger
         self._managed: dict[Key, _Managed] = {}
@@ -103,6 +107,7 @@ class PodAutoscalers:
         found = self._parameters(pa)
         managed = _Managed(new, pa, found, owner_of(new) or Owner(key, ""))
         self._managed[key] = managed
+        self._schedules.set(key, found.schedule)
         if known is None:
             self._open(key, managed)
         else:
@@ -133,14 +138,16 @@ class PodAutoscalers:
         managed = self._managed.get(key)
         if managed is None:
             return None
-        state = self._state(key, managed)
-        step = scale_step(state, managed.parameters.rules)
-        self._ledger.stepped(key, state, managed.parameters, step, self._clock.wall())
+        floor, replicas = self._schedules.floor(key).replicas, self._scaler.replicas(managed.deployment)
+        state, rules = with_floor(self._state(key, managed), managed.parameters.rules, floor, replicas)
+        step = scale_step(state, rules)
+        bounds = {"floor": float(floor)} if floor else None
+        self._ledger.stepped(key, state, managed.parameters, step, self._clock.wall(), bounds)
         if step.apply and step.want >= 0:
             self._scaler.want(managed.deployment, step.want)
             if step.want == 0:
                 self._revisions.put_to_zero(key)
-        elif self._scaler.replicas(managed.deployment) == 0 and step.want == 0:
+        elif replicas == 0 and step.want == 0:
             # Nothing is left to take away, so there is nothing to look after either.
             step = replace(step, requeue_s=None)
         return step
@@ -206,6 +213,7 @@ class PodAutoscalers:
 
     def _forget(self, key: Key) -> None:
         del self._managed[key]
+        self._schedules.set(key, ())
         self._revisions.close(key)
         self._ledger.forget(key)
 

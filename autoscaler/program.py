@@ -20,6 +20,7 @@ from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.scale_events import ScaleEvents
+from autoscaler.schedules import Schedules
 from autoscaler.settings import Settings
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
@@ -119,8 +120,16 @@ class Autoscaler:
         self._pace = Pace(clock)
         self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
+        self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
         self.podautoscalers = PodAutoscalers(
-            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected, self.ledger
+            kube,
+            clock,
+            self.revisions,
+            self._pods,
+            self.scaler,
+            self.schedules,
+            lambda: self.receiver.connected,
+            self.ledger,
         )
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
         self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
@@ -140,9 +149,7 @@ class Autoscaler:
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
         self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
         self._revision_pods.add_index(REVISION, _revision_of)
-        self._leaving = Leaving(
-            kube, clock, lambda revision: self._revision_pods.indexed(REVISION, str(revision)), self.receiver.loads
-        )
+        self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
         self._configs.add_handler(self._config_changed)
         self._deployments.add_handler(self._deployment_changed)
         self._revision_pods.add_handler(self._pod_changed)
@@ -196,6 +203,7 @@ class Autoscaler:
             await self._address.close()
         await self.receiver.close()
         self.ticker.close()
+        self.schedules.close()
         for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
             await informer.close()
         if self._counting is not None:
@@ -219,6 +227,15 @@ class Autoscaler:
             step = self.podautoscalers.act(key)
             # What is left is the status.
             self._enqueue(key, STARTING_S if step is not None and step.want > 0 else GATHER_S)
+
+    def _due(self, keys: list[Key]) -> None:
+        """The scheduled floors of these have changed."""
+        for key in keys:
+            self.podautoscalers.act(key)
+            self._enqueue(key, GATHER_S)
+
+    def _pods_of(self, revision: Key) -> list[Obj]:
+        return self._revision_pods.indexed(REVISION, str(revision))
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         self._pace.set_cpus(cpus_of(self._nodes.items()))
@@ -270,6 +287,7 @@ class Autoscaler:
             self._enqueue(owner.revision, STARTING_S if new["spec"].get("replicas") else GATHER_S)
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
+        self.schedules.pod_changed(old, new)
         self._counted(self._pods.changed(old, new), STARTING_S if old is None else 0.0)
 
     def _proven(self, pods: Iterable[ProvenPod]) -> None:
@@ -277,6 +295,7 @@ class Autoscaler:
         for pod in pods:
             found = self._revision_pods.get(pod.namespace, pod.name)
             if found is not None and found["metadata"]["uid"] == pod.uid:
+                self.schedules.pod_proven(found)
                 self._counted(self._pods.proven(found))
 
     def _counted(self, owners: Iterable[Owner], delay_s: float = 0.0) -> None:

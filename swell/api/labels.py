@@ -54,7 +54,8 @@ BODY_BYTES_MAX: Final = "swell.dev/body-bytes-max"
 
 # swell.dev: annotations of a revision that the autoscaler acts on
 METRICS: Final = "swell.dev/metrics"
-SCALING_KEYS: Final = (METRICS,)
+SCHEDULE: Final = "swell.dev/schedule"
+SCALING_KEYS: Final = (METRICS, SCHEDULE)
 
 # autoscaling.knative.dev: annotations. Those with a second spelling list it after the first.
 AUTOSCALER_CLASS: Final = "autoscaling.knative.dev/class"

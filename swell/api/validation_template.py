@@ -13,6 +13,7 @@ from swell.api.front_door import front_door_faults
 from swell.api.meta import Obj
 from swell.api.names import dns1035_faults, dns1035_prefix_faults
 from swell.api.numbers import float64, is_quantity, show_float
+from swell.api.schedule import schedule_faults
 from swell.api.settings import ApiSettings, Defaults
 from swell.api.validation_metadata import duration_faults, listed
 from swell.api.validation_podspec import pod_spec_faults
@@ -86,6 +87,7 @@ def scaling_faults(
     annotations = fields.strings(metadata, "annotations", path.rpartition(".")[0])
     limits = settings.autoscaler
     errors = validate_annotations(annotations, limits, path)
+    errors += schedule_faults(annotations, path, limits.pod_autoscaler_class)
     hosts = None if owned else limits.metrics_allowed_hosts
     return errors + metric_faults(annotations, path, limits.pod_autoscaler_class, hosts)
 
