@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from asyncio import AbstractEventLoop
@@ -36,6 +37,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     until = os.environ.get("SWELL_TESTS_UNTIL")
     if until and time.time() > float(until):
         pytest.skip("no time is left for it: SWELL_TESTS_UNTIL has passed")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """What a test of gRPC leaves is collected now. Its end joins a thread: in a child that uvloop forks, where later
+    collections may happen too, there is no such thread, and it would wait for ever.
+    """
+    if isinstance(item, pytest.Function) and hasattr(item.module, "grpc"):
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
