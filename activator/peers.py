@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from activator.pods import is_leaving, is_ready
-
-ACTIVATOR_SELECTOR: Final = "app=activator"
 
 
 def place(pods: Iterable[Mapping[str, Any]], own_name: str) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ from activator.activator import Activator, Health, Outside
 from activator.admin import Admin
 from activator.backends import Backends
 from activator.gateway import Gateway, Target
-from activator.peers import ACTIVATOR_SELECTOR, place
+from activator.peers import place
 from activator.pods import REVISION_LABEL
 from activator.probing import probe
 from activator.proxy.server import ProxyServer
@@ -20,6 +20,7 @@ from activator.revision import read_revision
 from activator.settings import Settings
 from activator.state import describe, metrics
 from swell.api.kinds import POD, REVISION, ROUTE
+from swell.api.labels import ACTIVATOR_SELECTOR
 from swell.kube.informer import Informer
 from swell.runtime import log
 from swell.runtime.tasks import Daemons
@@ -80,7 +81,7 @@ class FrontDoor:
         self._probes: set[asyncio.Task[bool]] = set()
         self._patience: Cancellable | None = None
         self.stream = Stream(settings.autoscaler_url, clock, self._connected, self._asked)
-        self.reporter = Reporter(settings.pod_name, clock, self.stream.send)
+        self.reporter = Reporter(settings.pod_name, clock, self.stream.send, lambda: self.stream.hearer)
         self.gateway = Gateway(settings.cluster_domain)
         self.health = Health()
         self.backends = Backends(
@@ -180,6 +181,7 @@ class FrontDoor:
 
     def _connected(self) -> None:
         self._looked()
+        self.reporter.remind()
         self.activator.poke_waiting()
 
     def _asked(self, question: bytes) -> None:

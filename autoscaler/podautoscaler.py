@@ -13,7 +13,7 @@ any activator connected the last pod stays.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
@@ -122,6 +122,12 @@ class PodAutoscalers:
             self._update(key, before, managed.parameters)
         return list(self._managed)
 
+    def held(self) -> Iterator[tuple[Key, int]]:
+        """The revisions that have been ready once and have replicas, and how many."""
+        for key, managed in self._managed.items():
+            if replicas := self._held(managed):
+                yield key, replicas
+
     def pods_changed(self, owner: Owner) -> None:
         """Tell the decisions how many pods of a revision are ready now."""
         managed = self._managed.get(owner.revision)
@@ -197,13 +203,16 @@ class PodAutoscalers:
             found.target,
             now_s=now_s,
             ready_pods=self._pods.ready(managed.owner),
-            held_pods=float(replicas or 0) if is_initialized(managed.pa.status) else 0.0,
+            held_pods=float(self._held(managed)),
             rps=found.rps,
             initial_scale=found.rules.initial,
             delay_s=found.delay_s,
             at_zero=replicas == 0 or (replicas is None and managed.pa.status.desired_scale == 0),
             listens_from=1 if is_initialized(managed.pa.status) else max(1, found.rules.initial),
         )
+
+    def _held(self, managed: _Managed) -> int:
+        return (self._scaler.replicas(managed.deployment) or 0) if is_initialized(managed.pa.status) else 0
 
     def _update(self, key: Key, before: Parameters, after: Parameters) -> None:
         if before.collection != after.collection:

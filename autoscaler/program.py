@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autoscaler import figures
 from autoscaler.address import Address
 from autoscaler.explain import reason
+from autoscaler.handover import Handover, Running, ready_since_s
 from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
 from autoscaler.ledger.ledger import Ledger
@@ -25,7 +26,7 @@ from autoscaler.settings import Settings
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
-from swell.api.labels import REVISION
+from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
 from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
@@ -39,6 +40,7 @@ from swell.runtime.clock import Clock
 from swell.runtime.errors import SettingsError, SwellError
 from swell.runtime.tasks import Daemons
 from swell.runtime.vitals import Vitals
+from swell.wire.history import History
 from swell.wire.report import ProvenPod
 
 if TYPE_CHECKING:
@@ -133,7 +135,8 @@ class Autoscaler:
         )
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
         self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
-        self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
+        self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
+        self._handover = Handover()
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
@@ -148,6 +151,10 @@ class Autoscaler:
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
         self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
+        self._activators = Informer(
+            kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
+        )
+        self._activators.add_handler(self._activator_changed)
         self._revision_pods.add_index(REVISION, _revision_of)
         self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
         self._configs.add_handler(self._config_changed)
@@ -167,7 +174,7 @@ class Autoscaler:
         if self._settings.pace_starts:
             # Not waited for: without nodes, by rights say, pods start as they always did.
             self._counting = asyncio.create_task(self._nodes.start())
-        for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
+        for informer in (self._activators, self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
         if self._keeper is not None:
             await self._keeper.load(self.podautoscalers.__contains__)
@@ -204,7 +211,8 @@ class Autoscaler:
         await self.receiver.close()
         self.ticker.close()
         self.schedules.close()
-        for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
+        started = (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._activators)
+        for informer in (*started, self._nodes):
             await informer.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
@@ -219,6 +227,36 @@ class Autoscaler:
         for ticked in self.revisions.receive(reports, self._clock.wall()):
             self._decided(ticked)
         self.ticker.wake()
+
+    def _told(self, history: History) -> None:
+        """An activator's last minute. Once that of each is in, decisions go on from where the last autoscaler was."""
+        now_s = self._clock.wall()
+        recalled = ((Key(each.namespace, each.revision), each.samples) for each in history.revisions)
+        self.revisions.recall(recalled, now_s)
+        if self._handover.done:
+            self.ticker.wake()
+            return
+        self._handover.told(history.activator, now_s - history.age_s)
+        self._take_over()
+        # More may be needed already, and nothing is taken away before it is known that it is not.
+        self.ticker.at_once()
+
+    def _activator_changed(self, old: Obj | None, new: Obj | None) -> None:
+        self._handover.expect(self._activators.items())
+        self._take_over()
+
+    def _take_over(self) -> None:
+        """Once, when all have told."""
+        if self._handover.done or not self._handover.complete:
+            return
+        now_s = self._clock.wall()
+        running = {
+            key: Running(replicas, ready_since_s(self._revision_pods.indexed(REVISION, str(key))))
+            for key, replicas in self.podautoscalers.held()
+        }
+        self.revisions.take_over(running, self._handover.known_from_s, now_s)
+        self._handover.done = True
+        logger.info("took over", revisions=len(running), known_s=now_s - self._handover.known_from_s)
 
     def _decided(self, ticked: Ticked) -> None:
         self.ledger.ticked(ticked, self._clock.wall())

@@ -6,7 +6,7 @@ Times are unix seconds. Knows no sockets, no Kubernetes objects and no timers (`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -15,10 +15,12 @@ from typing import Any, Final
 import numpy as np
 
 from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, occurrences
-from autoscaler.decision.decide import Observed
+from autoscaler.decision.decide import Observed, Panic
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
+from autoscaler.handover import SECONDS, Running, ready_by_second, replay
 from autoscaler.metrics.collector import Averages, Collection, Collector
 from swell.api.meta import Key
+from swell.wire.history import Sample
 from swell.wire.stats import Stat
 
 FUTURE_S_MAX: Final = 5.0
@@ -98,9 +100,9 @@ class Revisions:
     ) -> None:
         """Start deciding for a revision. `ready_pods` NaN: not known.
 
-        `held_pods`: what it was scaled to before the autoscaler started. From more than one pod it begins in panic,
-        so that nothing is taken away for a stable window, as the reference does by its ready pods alone; but after
-        an outage of the API these may not be known to be ready yet, and not every activator may report yet.
+        `held_pods`: what it was scaled to before the autoscaler started. It begins in panic, so that nothing is taken
+        away for a stable window, or until `take_over`. The reference goes by its ready pods alone, if more than one;
+        but after an outage of the API these may not be known to be ready yet.
         `at_zero`: it was at zero when the autoscaler started, so that its first report must not wait for
         the first tick. `listens_from`: before the first report, silence means that nothing is asked only
         once it has lasted for a stable window since so many pods were ready. With 0, as in the reference, it
@@ -112,10 +114,14 @@ class Revisions:
             row,
             target,
             now_s=now_s,
-            ready_pods=max(ready_pods, held_pods) if held_pods else ready_pods,
+            ready_pods=ready_pods,
             initial_scale=initial_scale,
             delay_s=delay_s,
         )
+        if held_pods:
+            self._rows.resume(
+                np.array([row]), now_s, _panic(now_s, np.fmax(ready_pods, held_pods)), np.array([held_pods])
+            )
         self._decided[row] = self._lively[row] = True
         self._at_zero[row], self._rps[row], self._ready[row] = at_zero, rps, ready_pods
         self._listens_from[row] = listens_from
@@ -195,6 +201,40 @@ class Revisions:
             if len(pokes):
                 poked.append(self._tick(pokes, now_s))
         return poked
+
+    def recall(self, reported: Iterable[tuple[Key, list[Sample]]], now_s: float) -> None:
+        """Take what was reported before, oldest first; it never causes a tick at once."""
+        known = [(row, samples) for key, samples in reported if (row := self._numbers.get(key)) is not None and samples]
+        for index in range(max((len(samples) for _, samples in known), default=0)):
+            chosen = [(row, samples[index]) for row, samples in known if index < len(samples)]
+            rows = np.array([row for row, _ in chosen])
+            figures = np.array([sample for _, sample in chosen])
+            self._collector.record(rows, now_s - figures[:, 0], figures[:, 1], figures[:, 2])
+            self._lively[rows] = self._decided[rows]
+
+    def take_over(self, running: Mapping[Key, Running], known_from_s: float, now_s: float) -> None:
+        """Go on where another autoscaler has stopped: all that was reported since `known_from_s` has been recalled.
+
+        A revision whose stable window began before that has its pods held until it does not; any other is where it
+        would be without the change. A scale-down delay begins anew.
+        """
+        found = [(row, each) for key, each in running.items() if (row := self._numbers.get(key)) is not None]
+        if not found:
+            return
+        rows, states = np.array([row for row, _ in found]), [each for _, each in found]
+        targets = self._rows.targets(rows)
+        collections = [self._collector.collection(int(row)) for row in rows]
+        recent = self._collector.recent(rows, now_s, self._rps[rows], SECONDS)
+        panic = replay(now_s, targets, collections, recent, ready_by_second(states, now_s))
+        known = known_from_s <= now_s - targets.stable_window_s
+        since_s = np.where(known, panic.since_s, np.fmax(panic.since_s, known_from_s))
+        held = np.array([float(each.replicas) for each in states])
+        self._rows.resume(rows, now_s, _panic(since_s, np.maximum(panic.pods_max, held)), held)
+        # Silence counts from when there was somebody to be silent.
+        began_s = np.array([each.ready_since_s[0] if each.ready_since_s else np.inf for each in states])
+        silent_until_s = np.maximum(began_s, known_from_s) + targets.stable_window_s
+        self._silent_until_s[rows] = np.where(np.isinf(began_s), self._silent_until_s[rows], silent_until_s)
+        self._lively[rows] = True
 
     def describe(self, now_s: float) -> dict[str, dict[str, Any]]:
         """The last inputs and outputs of each revision, by `namespace/name`; what is not known is None."""
@@ -305,6 +345,12 @@ class Revisions:
         for turn in range(turns.max() + 1):
             chosen = turns == turn
             yield rows[chosen], figures[:, chosen]
+
+
+def _panic(since_s: Floats | float, pods_max: Floats | float) -> Panic:
+    """Of one or many rows; those that are calm hold nothing."""
+    since_s, pods_max = np.atleast_1d(since_s, pods_max)
+    return Panic(since_s, np.where(np.isnan(since_s), 0.0, pods_max))
 
 
 def _known(value: float) -> float | None:

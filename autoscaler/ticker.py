@@ -39,6 +39,12 @@ class Ticker:
         if self._timer is None and not self._closed and self._revisions.lively:
             self._timer = self._clock.call_later(TICK_S, self._tick)
 
+    def at_once(self) -> None:
+        """Tick now, and two seconds from now."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._tick()
+
     def close(self) -> None:
         """Stop for good."""
         self._closed = True

@@ -77,7 +77,7 @@ async def door(port: str, pod_ip: str, pod_port: str) -> None:
         probe_first_s=settings.probe_first_s,
         probe_last_s=settings.probe_last_s,
     )
-    reporter = Reporter("bench", clock, lambda message: None)
+    reporter = Reporter("bench", clock, lambda message: None, lambda: "")
     dispatcher = Activator(settings, clock, gateway, backends, reporter, Health())
     traffic = [{"revisionName": "bench-00001", "percent": 100}]
     gateway.set_route(

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from activator.reporting.concurrency import RequestStats
+from activator.reporting.history import History
+from swell.wire.history import encode_history
 from swell.wire.report import ProvenPod, encode_messages, encode_proven
 from swell.wire.stats import Stat
 
@@ -21,6 +23,7 @@ PERIOD_S: Final = 1.0
 
 Key = tuple[str, str]
 Send = Callable[[bytes], object]
+Hearer = Callable[[], str]
 
 
 class RevisionReport:
@@ -60,13 +63,16 @@ class RevisionReport:
 class Reporter:
     """Collects the reports of all revisions into messages for `send`.
 
+    `hearer()` is the autoscaler that gets what is sent now, "" for one that does not ask for histories, or none.
     The timer runs only while a revision is open, so an idle activator does not wake up.
     """
 
-    def __init__(self, pod_name: str, clock: Clock, send: Send) -> None:
+    def __init__(self, pod_name: str, clock: Clock, send: Send, hearer: Hearer) -> None:
         self._pod_name = pod_name
         self._clock = clock
         self._send = send
+        self._hearer = hearer
+        self._history = History(clock.now())
         self._open: dict[RevisionReport, None] = {}
         self._timer: Cancellable | None = None
 
@@ -80,6 +86,7 @@ class Reporter:
         report.already_told = 1
         self._open[report] = None
         self.poke([report.key])
+        self._history.add(self._clock.now(), self._hearer(), [(report.key, 1.0, 1.0)])
         if self._timer is None:
             self._timer = self._clock.call_later(PERIOD_S, self._tick)
 
@@ -90,6 +97,13 @@ class Reporter:
         if messages:
             self._send(encode_messages(messages))
 
+    def remind(self) -> None:
+        """Tell an autoscaler that asks for it what it has not heard: all of the last minute, if it has just begun."""
+        hearer, now_s = self._hearer(), self._clock.now()
+        if hearer:
+            history = self._history
+            self._send(encode_history(self._pod_name, history.age_s(now_s), history.tell(hearer, now_s)))
+
     def proven(self, namespace: str, pod: str, uid: str) -> None:
         """Say that a pod answers, which Kubernetes has not said yet."""
         self._send(encode_proven([ProvenPod(namespace, pod, uid)]))
@@ -97,15 +111,17 @@ class Reporter:
     def flush(self) -> None:
         """Report the period until now, one message for all revisions; none if none is open."""
         now_s = self._clock.now()
-        messages = []
+        messages, reported = [], []
         for report in list(self._open):
             stat = report.period(now_s)
             stat.pod_name = self._pod_name
             messages.append((*report.key, stat))
+            reported.append((report.key, stat.average_concurrent_requests, stat.request_count))
             if not report.open:
                 del self._open[report]
         if messages:
             self._send(encode_messages(messages))
+            self._history.add(now_s, self._hearer(), reported)
 
     def close(self) -> None:
         """Report what is left and stop."""

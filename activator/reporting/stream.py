@@ -1,7 +1,7 @@
 """The connection to the autoscaler: a websocket that keeps coming back (spec dataplane 2.10).
 
-Knows bytes, not what they say, either way. Without a connection messages are lost and counted, never kept: an old
-figure is worth less than the next one.
+Knows bytes, not what they say, either way. Without a connection messages are lost and counted, never kept: what an
+autoscaler has missed it is told when it is there again (`history.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from swell.runtime import log
+from swell.wire.history import HISTORY_HEADER
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Stream:
     """Sends messages while connected. `on_connected` is called after each (re)connect, `on_question` with each frame
     that the autoscaler sends.
 
-    `connected`, `lost` (messages) and `broken` (connections) are for health and metrics.
+    `hearer` is how the autoscaler that is connected calls itself when it asks for the history, else "". `connected`,
+    `lost` (messages) and `broken` (connections) are for health and metrics.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Stream:
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self.connected = False
+        self.hearer = ""
         self.lost = 0
         self.broken = 0
 
@@ -96,6 +99,7 @@ class Stream:
         self._queue.clear()
         self._empty.set()
         self.connected = True
+        self.hearer = socket.response.headers.get(HISTORY_HEADER, "")
         _log.info("connected to the autoscaler", url=self._url)
         self._on_connected()
         writer = asyncio.ensure_future(self._write(socket))
@@ -106,6 +110,7 @@ class Stream:
             _log.warning("connection to the autoscaler lost", url=self._url)
         finally:
             self.connected = False
+            self.hearer = ""
             self._empty.set()
             writer.cancel()
             closed.cancel()

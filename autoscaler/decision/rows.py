@@ -132,6 +132,12 @@ class Rows:
         """The panic state of these rows, as a copy."""
         return Panic(self._since_s[rows], self._pods_max[rows])
 
+    def resume(self, rows: Ints, now_s: float, panic: Panic, pods: Floats) -> None:
+        """Go on from this panic state; a scale-down delay begins anew with these pods."""
+        self._since_s[rows], self._pods_max[rows] = panic.since_s, panic.pods_max
+        held = (self._delay_s[rows] > 0) & (self._targets[Target._fields.index("reachable"), rows] != 0)
+        self._delay.record(rows[held], np.full(int(held.sum()), now_s), pods[held])
+
     def last_seen(self, rows: Ints) -> Observed:
         """What the last valid tick of each row went by; NaN before that."""
         return Observed(self._stable[rows], self._panic[rows], self._ready[rows])

@@ -78,6 +78,15 @@ class Collector:
     def collects(self, row: int) -> bool:
         return row < len(self._live) and bool(self._live[row])
 
+    def collection(self, row: int) -> Collection:
+        """How a row that is collected is."""
+        stable_s, weighted = self._windows.shape(_KINDS * row)
+        return Collection(stable_s, self._windows.shape(_KINDS * row + 1)[0], bool(self._scraped[row]), weighted)
+
+    def recent(self, rows: Ints, now_s: float, rps: Bools, count: int) -> Floats:
+        """What was recorded in each of the last `count` seconds, by the row's metric; all must be collected."""
+        return self._windows.recent(_KINDS * rows + np.where(rps, 2, 0), now_s, count)
+
     def record(self, rows: Ints, times_s: Floats, concurrency: Floats, requests: Floats) -> None:
         """One sample per row (none twice), without what was counted elsewhere; lost where nothing collects."""
         live = self._live_of(rows)

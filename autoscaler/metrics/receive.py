@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -18,6 +19,7 @@ from swell.runtime import log
 from swell.runtime.clock import Clock
 from swell.runtime.tasks import gather_within
 from swell.wire.errors import WireError
+from swell.wire.history import HISTORY_HEADER, History
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, encode_question
 from swell.wire.report import ProvenPod, decode_report
 from swell.wire.stats import Stat
@@ -26,7 +28,7 @@ MESSAGE_BYTES_MAX: Final = 16 * 2**20
 # An activator pings every 3 s; one that says nothing for this long is asked, and then dropped.
 SILENCE_S: Final = 15.0
 CLOSE_S: Final = 5.0
-# Reports come every second: whoever has been connected this long has told what is in use.
+# Reports come every second: whoever tells no history, but has been connected this long, has told what is in use.
 HEARD_S: Final = 2.0
 # How long activators have to say what they have in flight. Pods that are to go can wait that long; new ones never do.
 LOADS_S: Final = 2.0
@@ -38,18 +40,21 @@ logger = log.get(__name__)
 
 
 class _Activator:
-    """One connection: since when, and the answers it owes by revision; `questions` None: it answers none."""
+    """One connection: since when, whether its history is in, and the answers it owes by revision; `questions` None:
+    it answers none.
+    """
 
-    __slots__ = ("questions", "since_s")
+    __slots__ = ("questions", "since_s", "told")
 
     def __init__(self, since_s: float, answers: bool) -> None:
         self.since_s = since_s
+        self.told = False
         self.questions: dict[Key, asyncio.Future[dict[str, int]]] | None = {} if answers else None
 
 
 class Receiver:
     """Serves the port. `on_reports` gets each message as it comes in, in the event loop; `on_proven` the pods in it
-    that have passed a probe.
+    that have passed a probe; `on_history` what an activator has reported before, which it tells first of all.
 
     `answer(path, query)` is the JSON document that a GET of that path gets; `KeyError`: there is none, `ValueError`:
     the query cannot be understood.
@@ -60,11 +65,14 @@ class Receiver:
         clock: Clock,
         on_reports: Callable[[Reports], object],
         on_proven: Callable[[list[ProvenPod]], object],
+        on_history: Callable[[History], object],
         answer: Callable[[str, Mapping[str, str]], Any],
     ) -> None:
         self._clock = clock
         self._on_reports = on_reports
         self._on_proven = on_proven
+        self._on_history = on_history
+        self._name = uuid.uuid4().hex
         self._answer = answer
         self._activators: dict[web.WebSocketResponse, _Activator] = {}
         self._runner: web.AppRunner | None = None
@@ -86,7 +94,7 @@ class Receiver:
     def hears(self) -> bool:
         """Whether silence about a revision means that nothing is asked of it."""
         heard_s = self._clock.now() - HEARD_S
-        return any(activator.since_s <= heard_s for activator in self._activators.values())
+        return any(activator.told or activator.since_s <= heard_s for activator in self._activators.values())
 
     async def loads(self, revision: Key) -> Counter[str]:
         """Requests in flight now by the name of the pod, over all activators that say so within `LOADS_S`."""
@@ -147,6 +155,7 @@ class Receiver:
         if self._closing:
             return web.Response(status=503, text="the autoscaler is shutting down\n")
         socket = web.WebSocketResponse(heartbeat=SILENCE_S, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
+        socket.headers[HISTORY_HEADER] = self._name
         await socket.prepare(request)
         answers = request.headers.get(ANSWERS_HEADER) == ANSWERS_LOADS
         activator = self._activators[socket] = _Activator(self._clock.now(), answers)
@@ -179,6 +188,9 @@ class Receiver:
             self.undecodable += 1
             logger.warning("a report cannot be read", peer=peer, bytes=len(data), error=str(exc))
             return
+        for history in report.history:
+            activator.told = True
+            self._on_history(history)
         if report.messages:
             self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in report.messages])
         if report.proven:

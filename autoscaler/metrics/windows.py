@@ -128,6 +128,18 @@ class Windows:
         ages = (newest - np.flatnonzero(ring)) % max(1, len(ring))
         return float(newest - ages.min()) * self._granularity_s if len(ages) else math.nan
 
+    def shape(self, row: int) -> tuple[float, bool]:
+        """The length of a row's window, in seconds, and whether it is weighted."""
+        return float(self._window_s[row]), bool(self._exponential[row])
+
+    def recent(self, rows: Ints, now_s: float, count: int) -> Floats:
+        """The sums of the last `count` slots of each row, the one of `now_s` last; 0 where it has none. (n, count)."""
+        arena, newest = self._arena, self._arena.newest[rows][:, None]
+        slots = math.floor(now_s / self._granularity_s) - np.arange(count)[::-1]
+        held = (slots <= newest) & (slots > newest - arena.length[rows][:, None])
+        found: Floats = np.where(held, arena.values[arena.at(rows[:, None], slots)], 0.0)
+        return found
+
     def _slots(self, window_s: float) -> int:
         return math.ceil(window_s / self._granularity_s)
 

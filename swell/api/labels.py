@@ -18,6 +18,8 @@ REVISION_UID: Final = "serving.knative.dev/revisionUID"
 ROUTE: Final = "serving.knative.dev/route"
 ROUTING_STATE: Final = "serving.knative.dev/routingState"
 APP: Final = "app"
+ACTIVATOR_SELECTOR: Final = "app=activator"
+"""The pods of the front door, in the system namespace."""
 
 # Values of the routingState label.
 ROUTING_PENDING: Final = "pending"

@@ -103,7 +103,7 @@ class World:
         self.settings = Settings(**settings)
         self.health = Health()
         self.health.serving, self.health.looking = True, False
-        self.reporter = Reporter("activator", self.clock, self._report)
+        self.reporter = Reporter("activator", self.clock, self._report, lambda: "")
         self.backends = Backends(
             self.clock,
             lambda address, done: self.probes.append((address, done)),

@@ -1,13 +1,14 @@
 """What activators tell the autoscaler, on the wire: frames of `WireStatMessages`.
 
-Queue-proxies do without it. Fields 2 and 3, pods that have passed a probe and the requests in flight at pods, are ours:
-the reference skips them (spec dataplane 2.10).
+Queue-proxies do without it. Fields 2 to 4, pods that have passed a probe, the requests in flight at pods and what was
+reported lately, are ours: the reference skips them (spec dataplane 2.10).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from swell.wire.history import HISTORY_FIELD, History, decode_history
 from swell.wire.loads import LOADS_FIELD, PodLoads, decode_loads
 from swell.wire.protobuf import BYTES, put_bytes, put_text, read_fields, read_text
 from swell.wire.stats import Stat, decode_stat, encode_stat
@@ -30,6 +31,7 @@ class Report(NamedTuple):
     messages: list[Message]
     proven: list[ProvenPod]
     loads: list[PodLoads]
+    history: list[History]
 
 
 def encode_messages(messages: list[Message]) -> bytes:
@@ -60,6 +62,7 @@ def decode_report(data: bytes) -> Report:
     messages: list[Message] = []
     proven: list[ProvenPod] = []
     loads: list[PodLoads] = []
+    history: list[History] = []
     for number, wire_type, value in read_fields(data):
         if number == 1 and wire_type == BYTES:
             namespace, name, stat = _decode_message(value)
@@ -69,7 +72,9 @@ def decode_report(data: bytes) -> Report:
             proven.append(_decode_proven(value))
         elif number == LOADS_FIELD and wire_type == BYTES:
             loads.append(decode_loads(value))
-    return Report(messages, proven, loads)
+        elif number == HISTORY_FIELD and wire_type == BYTES:
+            history.append(decode_history(value))
+    return Report(messages, proven, loads, history)
 
 
 def _decode_proven(data: bytes) -> ProvenPod:

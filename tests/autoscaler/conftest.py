@@ -28,6 +28,7 @@ from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
+from swell.wire.history import RevisionHistory, Sample, encode_history
 from swell.wire.report import encode_messages
 from swell.wire.stats import Stat
 
@@ -127,6 +128,19 @@ class World:
         assert self.socket is not None
         await self.socket.send(frame)
         await self._taken()
+
+    async def history(self, age_s: float, samples: dict[float, float], *, activator: str = "activator") -> None:
+        """What the activator remembers: concurrency by age in seconds, the oldest first."""
+        found = [Sample(at_s, concurrency, 1.0) for at_s, concurrency in samples.items()]
+        await self.send(encode_history(activator, age_s, [RevisionHistory("default", NAME, found)]))
+
+    async def activator(self, name: str) -> None:
+        """A pod of the front door, ready."""
+        meta = {"name": name, "namespace": SYSTEM, "labels": {"app": "activator"}}
+        spec = {"containers": [{"name": "activator", "image": "swell"}]}
+        pod = await self.kube.create(POD, {"metadata": meta, "spec": spec})
+        status = {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}
+        await self.kube.update(POD, {**pod, "status": status}, subresource="status")
 
     async def _taken(self) -> None:
         """Frames are taken in order: when the pong is here, so is all that came before the ping."""

@@ -302,6 +302,56 @@ async def test_after_a_restart_silence_must_last_a_window_before_it_counts(world
     assert await world.replicas() == 0
 
 
+async def test_a_new_owner_goes_on_from_what_the_activators_remember(world: World) -> None:
+    await world.revision(window="60s", target="1")
+    for _ in range(10):
+        await world.load(3, 1)
+        await world.follow()
+    assert await world.replicas() == 5
+    await world.quiet(50)
+    await world.disconnect()
+    await world.stop()
+    await world.start(heard=False)
+    await world.connect()
+    await world.history(60.0, {59.0 - second: 3.0 for second in range(10)})
+    assert (await world.decisions())[f"default/{NAME}"]["stable_value"] == pytest.approx(3.0, rel=0.2)
+    await world.quiet(8)
+    assert await world.replicas() == 5
+    await world.quiet(6)
+    assert await world.replicas() == 2, "the window has passed, as if there had been no other"
+
+
+async def test_while_an_activator_has_not_told_its_history_nothing_is_taken_away(world: World) -> None:
+    await world.revision(window="6s", target="1")
+    for _ in range(8):
+        await world.load(3, 1)
+        await world.follow()
+    assert await world.replicas() == 5
+    await world.activator("activator-1")
+    await world.activator("activator-2")
+    await world.disconnect()
+    await world.stop()
+    await world.start(heard=False)
+    await world.connect()
+    await world.history(60.0, {}, activator="activator-1")
+    await world.quiet(4)
+    assert await world.replicas() == 5
+    await world.history(60.0, {}, activator="activator-2")
+    await world.quiet(2)
+    assert await world.replicas() == 2
+
+
+async def test_a_history_does_not_wake_what_is_at_zero(world: World) -> None:
+    await world.at_zero()
+    await world.disconnect()
+    await world.stop()
+    await world.start(heard=False)
+    await world.connect()
+    await world.history(60.0, {40.0: 1.0})
+    await world.quiet(10)
+    assert await world.replicas() == 0
+
+
 async def test_an_idle_autoscaler_has_no_timer_and_writes_nothing(world: World) -> None:
     await world.at_zero()
     await world.quiet(30)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from swell.wire.errors import WireError
+from swell.wire.history import History, RevisionHistory, Sample, encode_history
 from swell.wire.loads import PodLoads, decode_question, encode_loads, encode_question
 from swell.wire.report import ProvenPod, Report, decode_report, encode_messages, encode_proven
 from swell.wire.stats import Stat, decode_stat, encode_stat
@@ -89,10 +90,10 @@ def test_a_stat_of_zeros_is_no_bytes_and_still_a_stat_in_a_message() -> None:
 @given(st.lists(st.builds(ProvenPod, *[st.text(max_size=70)] * 3), max_size=5))
 def test_proven_pods_are_read_back_and_skipped_by_the_reference(pods: list[ProvenPod]) -> None:
     encoded = encode_proven(pods)
-    assert decode_report(encoded) == Report([], pods, [])
+    assert decode_report(encoded) == Report([], pods, [], [])
     assert list(ReferenceMessages.FromString(encoded).messages) == []
     both = encode_messages([("ns", "rev", Stat("pod"))]) + encoded
-    assert decode_report(both) == Report([("ns", "rev", Stat("pod"))], pods, [])
+    assert decode_report(both) == Report([("ns", "rev", Stat("pod"))], pods, [], [])
 
 
 names = st.text(max_size=70)
@@ -102,9 +103,29 @@ loads = st.builds(PodLoads, names, names, st.dictionaries(names, st.integers(0, 
 @given(loads)
 def test_loads_are_read_back_and_skipped_by_the_reference(told: PodLoads) -> None:
     encoded = encode_loads(told)
-    assert decode_report(encoded) == Report([], [], [told])
+    assert decode_report(encoded) == Report([], [], [told], [])
     assert list(ReferenceMessages.FromString(encoded).messages) == []
     assert decode_question(encode_question(*told[:2])) == told[:2]
+
+
+finite = st.floats(0, allow_infinity=False)
+samples = st.lists(st.builds(Sample, finite, finite, finite), max_size=5)
+histories = st.builds(History, names, finite, st.lists(st.builds(RevisionHistory, names, names, samples), max_size=5))
+
+
+@given(histories)
+def test_histories_are_read_back_and_skipped_by_the_reference(told: History) -> None:
+    encoded = encode_history(*told)
+    assert decode_report(encoded) == Report([], [], [], [told])
+    assert list(ReferenceMessages.FromString(encoded).messages) == []
+
+
+@pytest.mark.parametrize("sample", [Sample(-1, 1, 1), Sample(math.nan, 1, 1), Sample(1, math.inf, 1)])
+def test_a_history_with_numbers_that_are_none_is_refused(sample: Sample) -> None:
+    with pytest.raises(WireError, match="not finite, or of the future"):
+        decode_report(encode_history("activator", 1.0, [RevisionHistory("ns", "rev", [sample])]))
+    with pytest.raises(WireError, match="age is nan"):
+        decode_report(encode_history("activator", math.nan, []))
 
 
 def test_minus_zero_and_nan_survive() -> None:

@@ -18,7 +18,7 @@ class World:
         self.clock = ManualClock()
         self.sent: list[tuple[float, str, float, float]] = []
         self.messages = 0
-        self.reporter = Reporter("activator-1", self.clock, self._send)
+        self.reporter = Reporter("activator-1", self.clock, self._send, lambda: "")
         self.revision = self.reporter.revision("default", "hello-00001")
 
     def _send(self, message: bytes) -> None:

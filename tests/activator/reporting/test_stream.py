@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from activator.reporting.stream import Stream
 from swell.runtime.clock import SystemClock
+from swell.wire.history import HISTORY_HEADER
 
 
 class Autoscaler:
@@ -20,6 +22,7 @@ class Autoscaler:
     def __init__(self) -> None:
         self.received: asyncio.Queue[bytes | str] = asyncio.Queue()
         self.questions: list[bytes | str] = []
+        self.name = ""
         self.port = 0
 
     async def handle(self, connection: ServerConnection) -> None:
@@ -28,9 +31,13 @@ class Autoscaler:
         async for message in connection:
             self.received.put_nowait(message)
 
+    def answer(self, connection: ServerConnection, request: Request, response: Response) -> None:
+        if self.name:
+            response.headers[HISTORY_HEADER] = self.name
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        async with serve(self.handle, "127.0.0.1", self.port) as server:
+        async with serve(self.handle, "127.0.0.1", self.port, process_response=self.answer) as server:
             self.port = next(iter(server.sockets)).getsockname()[1]
             yield
 
@@ -111,6 +118,17 @@ async def test_what_the_autoscaler_asks_is_handed_on_and_text_is_not() -> None:
     autoscaler.questions = ["text", *(b"%d" % number for number in range(50))]
     async with autoscaler.running(), World(autoscaler.port).running() as world:
         assert [await within(world.asked) for _ in range(50)] == [b"%d" % number for number in range(50)]
+
+
+async def test_who_asks_for_the_history_is_known_while_connected() -> None:
+    autoscaler = Autoscaler()
+    autoscaler.name = "one"
+    async with autoscaler.running():
+        world = World(autoscaler.port)
+        async with world.running():
+            await within(world.connects)
+            assert world.stream.hearer == "one"
+    assert world.stream.hearer == ""
 
 
 @pytest.mark.parametrize("port", [1])

@@ -17,6 +17,7 @@ from autoscaler.metrics.receive import HEARD_S, LOADS_S, Receiver, Reports
 from swell.api.meta import Key
 from swell.runtime.clock import SystemClock
 from swell.testing.clock import ManualClock
+from swell.wire.history import HISTORY_HEADER, History, encode_history
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS, PodLoads, decode_question, encode_loads
 from swell.wire.report import ProvenPod, encode_messages, encode_proven
 from swell.wire.stats import Stat
@@ -29,7 +30,8 @@ class World:
         self.clock = ManualClock()
         self.taken: asyncio.Queue[Reports] = asyncio.Queue()
         self.proven: list[ProvenPod] = []
-        self.receiver = Receiver(self.clock, self.taken.put_nowait, self.proven.extend, self.answer)
+        self.told: list[History] = []
+        self.receiver = Receiver(self.clock, self.taken.put_nowait, self.proven.extend, self.told.append, self.answer)
 
     def answer(self, path: str, query: Mapping[str, str]) -> Any:
         if "at" in query:
@@ -176,6 +178,17 @@ async def test_an_activator_that_does_not_answer_is_not_waited_for_long(world: W
         await sent(quick, encode_loads(PodLoads(*HELLO, {})))
         world.clock.advance(LOADS_S)
         assert await asking == {}
+
+
+async def test_a_history_is_asked_for_in_the_handshake_and_ends_the_deafness(world: World) -> None:
+    async with connect(world.url) as socket:
+        assert socket.response is not None
+        assert socket.response.headers[HISTORY_HEADER]
+        await sent(socket)
+        assert not world.receiver.hears
+        await sent(socket, encode_history("activator", 7.0, []))
+        assert world.told == [History("activator", 7.0, [])]
+        assert world.receiver.hears
 
 
 async def test_probes_are_answered_on_any_path(world: World) -> None:
