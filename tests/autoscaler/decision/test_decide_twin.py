@@ -29,9 +29,12 @@ class Twin:
     excess_burst: int = 0
 
     @classmethod
-    def created(cls, target: Target, ready: float, delay_s: float) -> Twin:
-        pods = 0 if math.isnan(ready) else int(ready)
-        return cls(target, START_S if pods > 1 else None, pods, math.ceil(delay_s / 2), {})
+    def created(
+        cls, target: Target, ready: float, delay_s: float, now_s: float = START_S, initial_scale: int = 1
+    ) -> Twin:
+        pods, burst = 0 if math.isnan(ready) else int(ready), target.burst_capacity
+        excess = int(burst) if burst in (-1, 0) else math.trunc(initial_scale * target.capacity - burst)
+        return cls(target, now_s if pods > 1 else None, pods, math.ceil(delay_s / 2), {}, excess_burst=excess)
 
     def tick(self, now_s: float, ready: float, stable: float, panic: float) -> int | None:
         if math.isnan(ready) or math.isnan(stable) or math.isnan(panic):
