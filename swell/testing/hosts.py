@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -62,13 +62,6 @@ class RunningHost:
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
-
-
-async def until(seen: Callable[[], object]) -> None:
-    """Returns once `seen` says so."""
-    async with asyncio.timeout(WAIT_S):
-        while not seen():  # noqa: ASYNC110 - files and processes cannot be awaited
-            await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager

@@ -1,17 +1,26 @@
-"""Waiting for what has to be asked: other processes, and what is behind HTTP. Everything else can be awaited."""
+"""Waiting for what has to be asked: other processes, files, what is behind HTTP. Everything else can be awaited."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
 
-WAIT_S: Final = 30.0
+WAIT_S: Final = 60.0
 STEP_S: Final = 0.02
 
 
-async def until(seen: Callable[[], Awaitable[object]]) -> None:
-    """Returns once `seen` says so, which is asked again and again; raises `TimeoutError` if it never does."""
-    async with asyncio.timeout(WAIT_S):
-        while not await seen():  # noqa: ASYNC110 - there is nothing to await
+async def until(seen: Callable[[], object], *, wait_s: float = WAIT_S) -> Any:
+    """What `seen` returns, or what comes of awaiting that, once it is true. It is asked again and again.
+
+    Raises `TimeoutError` if that never happens.
+    """
+    async with asyncio.timeout(wait_s):
+        while True:
+            found = seen()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
             await asyncio.sleep(STEP_S)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,10 @@ from swell.testing.node.layout import Layout
 from swell.testing.node.node import Node
 from swell.testing.node.sandbox import Process
 from swell.testing.processes import family
+from swell.testing.waiting import WAIT_S, until
 
 # A node is started within some of these.
 pytestmark = pytest.mark.timeout(300)
-WAIT_S = 60.0
 IMAGE = "dev.local/busybox:1"
 PAGE = "a real pod\n"
 MANIFEST = f"""
@@ -84,7 +83,7 @@ def run_pods(node: Node, folder: Path) -> None:
     node.load(folder / "busybox.tar")
     kubectl(node, "apply", "-f", "-", stdin=MANIFEST)
     kubectl(node, "wait", "--for=condition=Ready", "pod/server", "pod/caller", f"--timeout={WAIT_S:.0f}s")
-    until(lambda: answers(f"http://{field(node, 'service/web', '{.spec.clusterIP}')}/"))
+    asyncio.run(until(lambda: answers(f"http://{field(node, 'service/web', '{.spec.clusterIP}')}/")))
 
 
 def get(url: str) -> str:
@@ -99,13 +98,6 @@ def answers(url: str) -> bool:
         return get(url) == PAGE
     except OSError:
         return False
-
-
-def until(seen: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not seen():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.05)
 
 
 def processes(node: Node) -> list[Process]:
@@ -175,7 +167,7 @@ def test_a_second_node_starts_after_its_starter_was_killed_and_goes_without_a_tr
     folder = tmp_path / ("a-folder-with-a-long-name-" * 5)
     folder.mkdir()
     up = subprocess.Popen([sys.executable, "-P", "-m", "swell.testing.node", "up", str(folder)])
-    until(Layout(folder).pid("kube-apiserver").exists)
+    asyncio.run(until(Layout(folder).pid("kube-apiserver").exists))
     up.kill()
     up.wait()
     half = processes(Node.at(folder))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +14,13 @@ from controller.webhook.trust import CONFIGURATIONS
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, POD, SECRET, SERVICE
 from swell.kube.errors import Invalid, KubeError, NotFound
 from swell.testing.home import Home, Objects, unique
+from swell.testing.waiting import until
 
 if TYPE_CHECKING:
     from swell.testing.kubernetes import Installed
 
 Obj = dict[str, Any]
 SYSTEM = "swell-system"
-WAIT_S = 60.0
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -35,14 +34,6 @@ async def objects(home: Home) -> AsyncIterator[Objects]:
     async with home.client() as objects:
         yield objects
         await objects.clean()
-
-
-async def until(seen: Callable[[], Awaitable[Any]]) -> Any:
-    """What `seen` returns, once that is true."""
-    async with asyncio.timeout(WAIT_S):
-        while not (found := await seen()):
-            await asyncio.sleep(0.1)
-        return found
 
 
 async def trusted(objects: Objects) -> set[bytes]:

@@ -6,6 +6,7 @@ Knows windows and the peer's settings. What a header block means, its two kinds 
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Final, Generic, TypeVar, cast
 
@@ -294,6 +295,6 @@ class Connection(Reader, asyncio.Protocol, Generic[S]):
         if self.is_idle(number):
             raise ConnectionFault(PROTOCOL_ERROR, "a frame of a stream that never was")
 
+    @abstractmethod
     def is_idle(self, number: int) -> bool:
         """Whether a stream has never been opened."""
-        raise NotImplementedError

@@ -6,6 +6,7 @@ Knows frames, not streams; what they mean, a connection knows.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
 
@@ -59,7 +60,7 @@ class Budget:
         return self._left >= 0
 
 
-class Reader:
+class Reader(ABC):
     """Takes what a peer sends, in whatever pieces, and calls one method for each frame.
 
     `feed` and all that it calls raise `ConnectionFault` when the peer breaks the rules of the connection.
@@ -207,29 +208,29 @@ class Reader:
 
     # What a connection makes of them.
 
-    def on_data(self, number: int, data: bytes, padding: int, ended: bool) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_data(self, number: int, data: bytes, padding: int, ended: bool) -> None: ...
 
+    @abstractmethod
     def on_block(self, number: int, block: bytes, ended: bool) -> None:
         """A header block, whole."""
-        raise NotImplementedError
 
+    @abstractmethod
     def on_window_update(self, number: int, size: int) -> None:
         """For a stream, or with number 0 for the connection."""
-        raise NotImplementedError
 
-    def on_reset(self, number: int, code: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_reset(self, number: int, code: int) -> None: ...
 
-    def on_settings(self, pairs: Iterable[tuple[int, int]]) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_settings(self, pairs: Iterable[tuple[int, int]]) -> None: ...
 
-    def on_ping(self, payload: bytes) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def on_ping(self, payload: bytes) -> None: ...
 
+    @abstractmethod
     def on_goaway(self, last: int, code: int) -> None:
         """The peer takes no stream beyond `last`."""
-        raise NotImplementedError
 
     def awaits_block(self) -> None:
         """A header block has begun, and has to come whole in time."""

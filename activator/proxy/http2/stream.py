@@ -5,6 +5,7 @@ Knows windows and frames; what the data mean, its two kinds (downstream, upstrea
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 WINDOW_LOW: Final = WINDOW_DEFAULT // 2
 
 
-class Stream:
+class Stream(ABC):
     """`full`: what is to be sent waits for the peer. `receiving`, `sending`: the peer's half is open, and ours.
 
     `flow` is whether the peer gets to send more. It is not told of more than the other side of the exchange has
@@ -220,8 +221,8 @@ class Stream:
         if other is not None:
             other.hold(PEER_FULL) if hold else other.release(PEER_FULL)
 
-    def _other_flow(self) -> Flow | None:
-        raise NotImplementedError
+    @abstractmethod
+    def _other_flow(self) -> Flow | None: ...
 
     def _sent_all(self) -> None:
         self.sending = False
@@ -230,13 +231,13 @@ class Stream:
 
     # For the connection.
 
-    def data_received(self, data: bytes, ended: bool) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def data_received(self, data: bytes, ended: bool) -> None: ...
 
+    @abstractmethod
     def trailers_received(self, fields: Fields | None, ended: bool) -> None:
         """A header block behind the first one of the peer's; None for a list that is too large."""
-        raise NotImplementedError
 
+    @abstractmethod
     def peer_reset(self, code: int) -> None:
         """The peer has ended the stream."""
-        raise NotImplementedError

@@ -11,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from activator.proxy.flow import Flow
+from activator.proxy.hangups import Hangups
+from activator.proxy.pool import Pool
+from activator.proxy.upstream import Upstream
+
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"
@@ -85,19 +90,24 @@ async def test_a_stale_connection_of_an_app_that_has_gone_is_unsent(world: World
 
 
 async def test_a_connection_that_the_app_closed_while_idle_is_not_used(world: World) -> None:
-    closed = asyncio.Event()
+    closed, noticed = asyncio.Event(), asyncio.Event()
+
+    class Told(Pool[Upstream]):
+        def discard(self, connection: Upstream) -> None:
+            super().discard(connection)
+            noticed.set()
 
     async def talk(line: Line) -> None:
         await line.head()
         line.say(OK)
         await closed.wait()
 
+    world.server.upstreams.pool = Told()
     app = await world.app(talk)
     await world.ask(CLOSE)
     assert len(world.server.upstreams.pool) == 1
     closed.set()
-    while len(world.server.upstreams.pool):
-        await asyncio.sleep(0)
+    await world.soon(noticed.wait())
     assert (await world.ask(POST)).endswith(b"ok")
     assert app.connections == 2
 
@@ -365,7 +375,12 @@ async def test_a_caller_that_leaves_while_its_body_is_held_back_is_noticed(world
 
 
 async def test_a_caller_that_waits_while_its_body_is_held_back_is_left_alone(world: World) -> None:
-    go_on = asyncio.Event()
+    go_on, held = asyncio.Event(), asyncio.Event()
+
+    class Told(Hangups):
+        def watch(self, flow: Flow) -> None:
+            super().watch(flow)
+            held.set()
 
     async def slow(line: Line) -> None:
         await line.head()
@@ -375,12 +390,12 @@ async def test_a_caller_that_waits_while_its_body_is_held_back_is_left_alone(wor
 
     await world.app(slow)
     world.handle = lambda exchange: None
+    world.server.hangups = Told()
     line = await world.caller()
     line.say(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" + bytes(1_000_000))
     await world.until(lambda: bool(world.exchanges))
     exchange = world.exchanges[0]
-    while not exchange.downstream.flow.holds:
-        await asyncio.sleep(0.01)
+    await world.soon(held.wait())
     world.server.hangups._look()
     exchange.forward(world.address)
     go_on.set()

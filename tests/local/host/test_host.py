@@ -18,8 +18,9 @@ import pytest
 from swell.local.host.client import Child, HostClient, HostError, HostLost
 from swell.local.host.programs import RESTART_LAST_S, restart_delay_s
 from swell.local.host.wire import Ended, ProcessInfo, encode, ended_to_obj, info_to_obj
-from swell.testing.hosts import RunningHost, running_host, until
+from swell.testing.hosts import RunningHost, running_host
 from swell.testing.processes import children, command_line
+from swell.testing.waiting import until
 
 FORKED = """
 import os, signal, sys, time

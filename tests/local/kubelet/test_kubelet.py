@@ -15,8 +15,8 @@ from swell.local.apiserver.podlogs import LogOptions
 from swell.local.kubelet.actions import execute
 from swell.local.kubelet.command import Command
 from swell.local.kubelet.podspec import PodFacts
-from swell.testing.hosts import until
 from swell.testing.processes import children, command_line
+from swell.testing.waiting import until
 
 APP = {"name": "user-container", "image": "app", "terminationMessagePolicy": "FallbackToLogsOnError"}
 
