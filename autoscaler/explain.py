@@ -6,9 +6,15 @@ Durations only, no times of day: those are for whoever shows them, in the reader
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from autoscaler.phrases import duration, number, pods
+from autoscaler.zero import least, retention, to_zero
 
 Doc = Mapping[str, Any]
+
+_STAYS: Final = ("deactivating", "no_activator", "retention", "grace")
+"""Clamps that keep the last pod although none is wanted."""
 
 
 def words(row: Doc, live: Doc, now_s: float) -> dict[str, str]:
@@ -16,10 +22,10 @@ def words(row: Doc, live: Doc, now_s: float) -> dict[str, str]:
     return {
         "sees": _sees(row, live),
         "wants": _wants(row, live),
-        "decided": _decided(row, now_s),
+        "decided": _undecided(row, live, now_s) or _decided(row, now_s),
         "not_more": _not_more(row),
         "not_fewer": _not_fewer(row, now_s),
-        "to_zero": _to_zero(row, live, now_s),
+        "to_zero": to_zero(row, live, now_s),
     }
 
 
@@ -34,23 +40,6 @@ def change_words(row: Doc) -> str:
         return "panic mode ended"
     asked, seen = row["rules"]["asked_panic"], row["seen"]
     return f"panic mode began: {pods(asked)} asked for, {number(seen['ready_pods'])} ready"
-
-
-def number(value: float | None) -> str:
-    """Up to two decimals."""
-    return "?" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
-
-
-def pods(count: float | None) -> str:
-    return f"{number(count)} pod{'' if count == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """Whole seconds, with minutes and hours from a minute on."""
-    left = max(0, round(seconds))
-    hours, minutes, rest = left // 3600, left % 3600 // 60, left % 60
-    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else "", f"{rest}s" if rest or not left else ""]
-    return "".join(parts)
 
 
 def _unit(row: Doc, value: float | None) -> str:
@@ -79,8 +68,10 @@ def _sees(row: Doc, live: Doc) -> str:
 def _wants(row: Doc, live: Doc) -> str:
     want, desired, replicas = row["want"], row["desired"], row["replicas"]
     if want is None or want < 0:
-        return "not known yet"
+        return "what there is"
     told = pods(want)
+    if want == 0 and row["clamp"] in _STAYS:
+        told += "; the last one stays for now"
     if desired is not None and desired != want:
         told += f"; {desired} before {reason(row)}"
     ready = live.get("ready_pods")
@@ -91,21 +82,33 @@ def _wants(row: Doc, live: Doc) -> str:
     return told
 
 
+def _undecided(row: Doc, live: Doc, now_s: float) -> str:
+    """Why nothing is decided yet; "" if something is."""
+    if row["clamp"] not in ("undecided", "starting") or row["desired"] is not None:
+        return ""
+    if not live.get("listens", True):
+        return "nothing yet: it has not all the pods that it starts with"
+    if live.get("silence_counts_s") is not None:
+        left = duration(live["silence_counts_s"] - now_s)
+        return f"nothing yet: no request came so far, and silence counts in {left} only"
+    return "nothing yet: no report came since the autoscaler started"
+
+
 def _decided(row: Doc, now_s: float) -> str:
     """The rule that decided, with its numbers."""
     bounds = row["bounds"]
     inactive = duration(now_s - (bounds["active_from_s"] or now_s))
     bound = {
-        "min_scale": f"{_least(row)}: the load alone asks for {pods(row['desired'])}",
+        "min_scale": f"{least(row)}; {_load_asks(row)}",
         "initial_scale": f"initial-scale {bounds['initial_scale']}: so many must be ready once, before all else counts",
-        "max_scale": f"max-scale {bounds['max_scale']}: the load asks for {pods(row['desired'])}",
+        "max_scale": f"max-scale {bounds['max_scale']}; {_load_asks(row)}",
         "zero_disabled": "enable-scale-to-zero is off in config-autoscaler: one pod stays",
         "start_given_up": "its pods did not come up in time: it goes back to zero",
         "starting": "nothing is asked, but whether its pods come up is not known yet",
         "stable_window": f"nothing is asked, but it has been active for {inactive} only: one pod stays",
         "deactivating": "nothing is asked: it is not active any more, and the last pod goes next",
         "no_activator": "nothing is asked, but no activator is connected to hold a request that comes later",
-        "retention": f"nothing is asked; the last pod stays for the retention period of {_period(bounds)}",
+        "retention": f"nothing is asked; the last pod stays for the retention period of {retention(bounds)}",
         "grace": "nothing is asked; the last pod stays for the grace period",
     }.get(row["clamp"])
     return bound or _rule(row, now_s)
@@ -161,65 +164,20 @@ def _not_fewer(row: Doc, now_s: float) -> str:
     if want is None or want < 0:
         return "what was decided before stands"
     if want == 0:
-        return "there is nothing fewer"
+        return _decided(row, now_s) if row["clamp"] in _STAYS else "there is nothing fewer"
     if row["clamp"] == "max_scale":
         return "more are asked for"
     if row["clamp"] != "none" or rule not in ("stable", "panic", "up_limit", "metric"):
         return _decided(row, now_s)
     if want == 1:
-        return "requests need a pod"
+        return (
+            "requests need a pod" if row["seen"]["panic"] else f"the last {_window(row)} count, not this moment alone"
+        )
     return _carry(want - 1, row)
 
 
-def _to_zero(row: Doc, live: Doc, now_s: float) -> str:
-    bounds, want = row["bounds"], row["want"]
-    since_s = bounds["active_from_s"]
-    if row["clamp"] == "undecided" or want is None:
-        return "not before something is decided"
-    if want == 0 and row["clamp"] in ("none", "start_given_up"):
-        return "it is at zero; the next request starts a pod" if not row["replicas"] else "now"
-    if least := _least(row):
-        return f"never: {least}"
-    if not bounds["scale_to_zero"]:
-        return "never: enable-scale-to-zero is off in config-autoscaler"
-    match row["clamp"]:
-        case "starting":
-            return f"when its pods are not there {duration(bounds['start_s_max'])} after they were asked for"
-        case "initial_scale":
-            return f"not before {pods(bounds['initial_scale'])} were ready once"
-        case "no_activator":
-            return "not before an activator is connected"
-        case "stable_window":
-            return f"in {duration(since_s + row['targets']['stable_window_s'] - now_s)}, if nothing is asked until then"
-        case "retention":
-            return f"in {duration(since_s + bounds['retention_s'] - now_s)}, if nothing is asked until then"
-        case "deactivating" | "grace":
-            return "next"
-    return _when_silent(row, live, now_s)
-
-
-def _when_silent(row: Doc, live: Doc, now_s: float) -> str:
-    """While something is asked for: when it would go if nothing more came."""
-    bounds, targets = row["bounds"], row["targets"]
-    window_s, delay_s, retention_s = targets["stable_window_s"], targets["delay_s"] or 0.0, bounds["retention_s"] or 0.0
-    parts = [f"{duration(window_s)} after the last request"]
-    if delay_s:
-        parts.append(f"{duration(delay_s)} of scale-down-delay")
-    if retention_s:
-        parts.append(f"{_period(bounds)} of retention")
-    told = ", then ".join(parts)
-    if not live:
-        return f"not then: {told}"
-    if not live["listens"]:
-        return "not before it has the pods that it starts with"
-    ends = [live["last_use_s"], live["silence_counts_s"]]
-    zero_s = max([now_s, *(end + window_s if end is ends[0] else end for end in ends if end is not None)])
-    if row["panic_after"]["since_s"] is not None:
-        zero_s = max(zero_s, row["panic_after"]["since_s"] + window_s)
-    zero_s += delay_s
-    if bounds["active_from_s"] is not None and row["active"] == "True":
-        zero_s = max(zero_s, bounds["active_from_s"] + window_s)
-    return f"in {duration(zero_s + retention_s - now_s)}, if nothing more comes: {told}"
+def _window(row: Doc) -> str:
+    return duration(row["targets"]["stable_window_s"])
 
 
 def _carry(count: int, row: Doc) -> str:
@@ -243,16 +201,10 @@ def _metric(row: Doc) -> tuple[str, float]:
     return name, metrics[name]
 
 
-def _least(row: Doc) -> str:
-    """What keeps a number of pods whatever is asked; "" for nothing."""
-    least, floor = row["bounds"]["min_scale"] or 0, row["extra"].get("floor") or 0
-    if floor > least:
-        return f"swell.dev/schedule keeps {pods(floor)}"
-    return f"min-scale keeps {pods(least)}" if least > 0 else ""
-
-
-def _period(bounds: Doc) -> str:
-    return duration(bounds["retention_s"] or 0.0)
+def _load_asks(row: Doc) -> str:
+    if row["desired"] is None or row["desired"] < 0:
+        return "nothing is decided yet"
+    return f"the load alone asks for {pods(row['desired'])}"
 
 
 def reason(row: Doc) -> str:
@@ -267,6 +219,8 @@ def reason(row: Doc) -> str:
         }.get(row["clamp"], "the way to zero")
     if row["want"] == 0:
         return "nothing was asked"
+    if row["kind"] == "scaled" and row["replicas_before"] == 0:
+        return "a request came"
     return {
         "stable": "stable window",
         "panic": "panic window",

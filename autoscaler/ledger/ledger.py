@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autoscaler.arrays import Floats, Ints, RowNumbers
 from autoscaler.decision.bounds import Activity, ScaleState, ScaleStep
 from autoscaler.decision.decide import Panic, Steps
-from autoscaler.decision.rows import Target, Tick
+from autoscaler.decision.rows import UNDECIDED, Target, Tick
 from autoscaler.decision.rule import deciding
 from autoscaler.ledger.ring import Ring
 from autoscaler.ledger.row import OTHER_BOUNDS, OTHER_METRICS, ROW, Kind, Records, blank, targets_of
@@ -98,6 +98,8 @@ class Ledger:
         slot = self._slot(key)
         row = self._latest[slot : slot + 1].copy()
         before = row[_BOUNDS].copy()
+        if state.desired == UNDECIDED:
+            row = _undecided(row)  # what was decided before a restart does not stand
         rules = parameters.rules
         row["min_scale"], row["max_scale"], row["initial_scale"] = rules.least, rules.most, rules.initial
         row["initialized"], row["scale_to_zero"] = state.initialized, rules.scale_to_zero
@@ -217,6 +219,13 @@ class Ledger:
         keys = {life: self._keys[life] for life in np.unique(rows["life"]).tolist() if life in self._keys}
         rows = rows[np.isin(rows["life"], list(keys))]
         return rows[np.argsort(rows["number"], kind="stable")], keys
+
+
+def _undecided(row: Records) -> Records:
+    found = blank(1)
+    for name in ("life", "number", "at_s", "replicas_before", "replicas"):
+        found[name] = row[name]
+    return found
 
 
 def _fill(rows: Records, tick: Tick, chosen: Ints, now_s: float) -> None:

@@ -18,7 +18,8 @@ from swell.api.kinds import SERVICE
 from swell.api.meta import Obj
 from swell.cli.live import Sample, View
 from swell.cli.load import FirstRequest, Load, request_once, run_load
-from swell.cli.observe import Observer, direct, observe
+from swell.cli.observe import Observer, numbers_of, observe
+from swell.cli.reach import direct
 from swell.cli.watch import follow
 from swell.kube.rest import RestClient
 from swell.local.cluster import ClusterConfig
@@ -81,7 +82,7 @@ async def _main_job(
 ) -> None:
     await client.create(SERVICE, demo_service(window))
     console.print(f"deployed {sample(NAME)}/service.yaml with a window of {window} and a target of 10 requests per pod")
-    async with observe(client, NAMESPACE, NAME, direct(config.autoscaler_url)) as observer:
+    async with observe(client, NAMESPACE, NAME, numbers_of(direct(config.autoscaler_url))) as observer:
         await _until(observer, lambda: _is_ready(observer.service))
         console.print(f"ready at {(observer.service or {})['status']['url']}")
         await _to_zero(console, observer, checks, "idle: scales to zero")

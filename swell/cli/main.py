@@ -107,6 +107,23 @@ def watch(
 
 
 @app.command()
+def why(
+    name: Annotated[str, typer.Argument(help="Name of the Service.")],
+    namespace: Namespace = "default",
+    at: Annotated[
+        str | None, typer.Option("--at", metavar="TIME", help="Then: 14:05, 14:05:30, -5m, 2026-11-28T14:05:30Z.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on telling what changes, until Ctrl-C.")] = False,
+    output: Annotated[str, typer.Option("--output", "-o", help="text or json.")] = "text",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Tell why a Service has the replicas it has, what decided, and when it goes to zero."""
+    from swell.cli.why import why as run_why
+
+    _run(run_why(name, namespace, kubeconfig, at=at, follow=follow, output=output))
+
+
+@app.command()
 def apply(
     filename: Annotated[list[str], typer.Option("--filename", "-f", help="File, folder, or - for stdin.")],
     namespace: Namespace = "default",

@@ -5,26 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
-
-from swell.api.kinds import LEASE, POD, POD_AUTOSCALER, SERVICE
+from swell.api.kinds import POD, POD_AUTOSCALER, SERVICE
 from swell.api.labels import SERVICE as SERVICE_LABEL
 from swell.api.meta import Obj
 from swell.cli.live import Sample
+from swell.cli.reach import Ask, NoAutoscaler, NoDocument
 from swell.kube.client import KubeClient
-from swell.kube.errors import KubeError
 from swell.kube.informer import Informer
-from swell.kube.rest import RestClient
-from swell.local import cluster
 from swell.runtime.clock import Clock, SystemClock
 from swell.runtime.errors import SwellError
 
 NUMBERS_TIMEOUT_S: Final = 1.0
-LEASE_NAME: Final = "swell-autoscaler"
-AUTOSCALER_PORT: Final = 8080
 
 Decisions = dict[str, dict[str, Any]]
 # The last numbers by namespace/name; empty while no autoscaler answers: the objects are still worth showing.
@@ -93,33 +86,15 @@ class Observer:
         )
 
 
-def direct(url: str) -> Numbers:
-    """The numbers of an autoscaler that answers there, as the embedded cluster's does."""
+def numbers_of(ask: Ask) -> Numbers:
+    """The numbers of the autoscaler that is asked so."""
 
     async def numbers() -> Decisions:
-        timeout = aiohttp.ClientTimeout(total=NUMBERS_TIMEOUT_S)
         try:
-            async with aiohttp.ClientSession() as session, session.get(f"{url}/decisions", timeout=timeout) as answer:
-                found: Decisions = await answer.json()
+            async with asyncio.timeout(NUMBERS_TIMEOUT_S):
+                found: Decisions = await ask("/decisions")
                 return found
-        except (aiohttp.ClientError, TimeoutError):
-            return {}
-
-    return numbers
-
-
-def of_leader(client: RestClient, system_namespace: str) -> Numbers:
-    """The numbers of the autoscaler that leads in a cluster, through its API server."""
-
-    async def numbers() -> Decisions:
-        try:
-            lease = await client.get(LEASE, system_namespace, LEASE_NAME)
-            leader = (lease.get("spec") or {}).get("holderIdentity")
-            if not leader:
-                return {}
-            found: Decisions = await client.through_pod(system_namespace, leader, AUTOSCALER_PORT, "/decisions")
-            return found
-        except KubeError:
+        except (NoAutoscaler, NoDocument, TimeoutError):
             return {}
 
     return numbers
@@ -143,15 +118,6 @@ async def observe(client: KubeClient, namespace: str, name: str, numbers: Number
         yield observer
     finally:
         await asyncio.gather(*(informer.close() for informer in informers))
-
-
-def autoscaler_of(kubeconfig: Path) -> str | None:
-    """Where the autoscaler of the embedded cluster with this kubeconfig answers; None for other clusters."""
-    try:
-        config = cluster.load(kubeconfig.parent)
-    except cluster.NoCluster:
-        return None
-    return config.autoscaler_url
 
 
 def _key(obj: Obj) -> str:

@@ -10,18 +10,16 @@ from rich.live import Live
 
 from swell.cli.context import connect, find_kubeconfig
 from swell.cli.live import Sample, View
-from swell.cli.observe import NoService, Observer, autoscaler_of, direct, observe, of_leader
+from swell.cli.observe import NoService, Observer, numbers_of, observe
+from swell.cli.reach import ask_of
 
-SYSTEM_NAMESPACE = "swell-system"
 PERIOD_S = 0.5
 
 
 async def watch(name: str, namespace: str, kubeconfig: str | None, seconds: float | None) -> int:
     """Show the Service until Ctrl-C, or for `seconds`; returns the exit code."""
-    embedded = autoscaler_of(find_kubeconfig(kubeconfig, os.environ))
-    system_namespace = os.environ.get("SYSTEM_NAMESPACE") or SYSTEM_NAMESPACE
     async with connect(kubeconfig) as client:
-        numbers = direct(embedded) if embedded else of_leader(client, system_namespace)
+        numbers = numbers_of(ask_of(client, find_kubeconfig(kubeconfig, os.environ)))
         async with observe(client, namespace, name, numbers) as observer:
             try:
                 async with asyncio.timeout(seconds):

@@ -422,7 +422,7 @@ async def test_why_a_revision_is_as_it_is_can_be_read(world: World) -> None:
     assert row["seen"] == {"stable": 4.0, "panic": 4.0, "ready_pods": 0.0}
     assert (row["rule"], row["clamp"], row["desired"], row["want"], row["replicas"]) == ("stable", "none", 1, 1, 1)
     assert found["text"]["decided"] == "the stable window: 4 in flight / 7 per pod, so 1 pod"
-    assert found["changes"][-1]["text"] == "0 -> 1 pod: stable window"
+    assert found["changes"][-1]["text"] == "0 -> 1 pod: a request came"
     before = json.loads((await world.http(f"/why/default/{NAME}?at={world.clock.wall() - 10}"))[1])
     assert before["text"]["to_zero"] == "it is at zero; the next request starts a pod"
     assert before["live"] is None
