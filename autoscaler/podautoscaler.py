@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import UNDECIDED
+from autoscaler.extra import ExtraMetrics
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions
@@ -65,14 +66,18 @@ class PodAutoscalers:
         pods: PodCounts,
         scaler: Scaler,
         buffer_answers: Callable[[], bool],
+        extra: ExtraMetrics,
     ) -> None:
-        """`buffer_answers`: whether an activator would take requests if the last pod went now."""
+        """`buffer_answers`: whether an activator would take requests if the last pod went now. `extra` is told of
+        metrics beside requests.
+        """
         self._kube = kube
         self._clock = clock
         self._revisions = revisions
         self._pods = pods
         self._scaler = scaler
         self._buffer_answers = buffer_answers
+        self._extra = extra
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
         self._progress_deadline_s = float(DeploymentConfig().progress_deadline_s)
@@ -187,15 +192,20 @@ class PodAutoscalers:
             at_zero=replicas == 0 or (replicas is None and managed.pa.status.desired_scale == 0),
             listens_from=1 if is_initialized(managed.pa.status) else max(1, found.rules.initial),
         )
+        if found.extra:
+            self._extra.follow(key, managed.obj, found.extra)
 
     def _update(self, key: Key, before: Parameters, after: Parameters) -> None:
         if before.collection != after.collection:
             self._revisions.collect(key, after.collection, self._clock.wall())
         if (before.target, before.rps) != (after.target, after.rps):
             self._revisions.update(key, after.target, rps=after.rps)
+        if before.extra != after.extra:
+            self._extra.follow(key, self._managed[key].obj, after.extra)
 
     def _forget(self, key: Key) -> None:
         del self._managed[key]
+        self._extra.forget(key)
         self._revisions.close(key)
 
     def _state(self, key: Key, managed: _Managed) -> ScaleState:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.extra import ExtraMetrics
 from autoscaler.leaving import Leaving
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
@@ -114,8 +115,9 @@ class Autoscaler:
         self._pace = Pace(clock)
         self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
+        self.extra = ExtraMetrics(kube, clock, self.revisions, self._pods_of, self._decided, lambda: self.ticker.wake())
         self.podautoscalers = PodAutoscalers(
-            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
+            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected, self.extra
         )
         self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
@@ -133,9 +135,7 @@ class Autoscaler:
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
         self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
         self._revision_pods.add_index(REVISION, _revision_of)
-        self._leaving = Leaving(
-            kube, clock, lambda revision: self._revision_pods.indexed(REVISION, str(revision)), self.receiver.loads
-        )
+        self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
         self._configs.add_handler(self._config_changed)
         self._deployments.add_handler(self._deployment_changed)
         self._revision_pods.add_handler(self._pod_changed)
@@ -174,6 +174,7 @@ class Autoscaler:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller})
         yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
+        yield from self.extra.figures()
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -190,6 +191,7 @@ class Autoscaler:
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
         await self._daemons.close()
+        await self.extra.close()
         await self.scaler.close()
 
     def _reported(self, reports: Reports) -> None:
@@ -204,6 +206,9 @@ class Autoscaler:
             step = self.podautoscalers.act(key)
             # What is left is the status.
             self._enqueue(key, STARTING_S if step is not None and step.want > 0 else GATHER_S)
+
+    def _pods_of(self, revision: Key) -> list[Obj]:
+        return self._revision_pods.indexed(REVISION, str(revision))
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
         self._pace.set_cpus(cpus_of(self._nodes.items()))
@@ -227,6 +232,7 @@ class Autoscaler:
         except SettingsError as exc:
             logger.error("the settings stay as they were", error=str(exc))
             return
+        self.extra.allow(config.metrics_allowed_hosts)
         for key in self.podautoscalers.configure(config, deadline_s):
             self._enqueue(key)
 

@@ -6,7 +6,7 @@ Times are unix seconds. Knows no sockets, no Kubernetes objects and no timers (`
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from autoscaler.arrays import Bools, Floats, Ints, RowNumbers, grown
 from autoscaler.decision.decide import Observed
+from autoscaler.decision.extras import Kind, Metric
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.metrics.collector import Averages, Collection, Collector
 from swell.api.meta import Key
@@ -137,6 +138,22 @@ class Revisions:
         if row is not None:
             self._at_zero[row] = True
 
+    def measure(self, key: Key, metrics: Sequence[Metric]) -> None:
+        """Decide by these metrics too, in place of those before; their values are not known yet."""
+        self._rows.extras.open(self._take(key), metrics)
+        self.wake(key)
+
+    def measured(self, key: Key, values: Mapping[str, float], now_s: float) -> Ticked | None:
+        """Take values of such metrics, by name; NaN: not known. A revision at zero is decided for at once if one of
+        them wants pods, as for a report; returns that decision.
+        """
+        row = self._numbers.get(key)
+        if row is None or not self._rows.extras.set(row, values):
+            return None
+        self.wake(key)
+        wanted = any(value > 0 for value in values.values())
+        return self._tick(np.array([row]), now_s) if wanted and self._is_at_zero(row) else None
+
     def wake(self, key: Key) -> None:
         """Something about the revision has changed: the next tick decides for it."""
         row = self._numbers.get(key)
@@ -202,8 +219,16 @@ class Revisions:
                 "metric": "rps" if self._rps[row] else "concurrency",
                 "requests_per_s": _known(rates[index]),
                 "target": float(targets.per_pod[index]),
+                **self._described(int(row)),
             }
         return found
+
+    def _described(self, row: int) -> dict[str, Any]:
+        metrics = {
+            name: {key: _known(value) for key, value in each._asdict().items()}
+            for name, each in self._rows.extras.of(row).items()
+        }
+        return {"metrics": metrics} if metrics else {}
 
     def _take(self, key: Key) -> int:
         row = self._numbers.take(key)
@@ -221,12 +246,24 @@ class Revisions:
         empty = self._collector.empty(rows, now_s)
         unheard = self._unheard(rows, empty, now_s)
         seen = Observed(np.where(unheard, np.nan, averages.stable), averages.panic, self._ready[rows])
+        self._take_requests(rows, now_s, unheard)
         tick = self._rows.tick(rows, now_s, seen)
         self._at_zero[rows] &= ~seen.known
         # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
         still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
         self._lively[rows[still]] = False
         return Ticked([self._numbers.key(int(row)) for row in rows], tick, averages)
+
+    def _take_requests(self, rows: Ints, now_s: float, unheard: Bools) -> None:
+        """Give the metrics of requests beside a revision's own their averages."""
+        asking = self._rows.extras.asking(rows)
+        if not len(asking):
+            return
+        silent = unheard[np.isin(rows, asking)]
+        for kind in (Kind.CONCURRENCY, Kind.RPS):
+            rps = np.full(len(asking), kind is Kind.RPS)
+            stable = self._collector.averages(asking, now_s, rps).stable
+            self._rows.extras.take(asking, np.where(silent, np.nan, stable), kind)
 
     def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
@@ -254,15 +291,17 @@ class Revisions:
 
     def _pokes(self, rows: Ints, stats: list[Stat]) -> Ints:
         """The rows at zero whose revision is in use."""
-        desired = self._rows.desired
         chosen = [
             row
             for row, stat in zip(rows.tolist(), stats, strict=True)
-            if stat.average_concurrent_requests != 0
-            and self._decided[row]
-            and (desired[row] == 0 or (self._at_zero[row] and desired[row] == UNDECIDED))
+            if stat.average_concurrent_requests != 0 and self._is_at_zero(row)
         ]
         return np.array(chosen, np.int64) if chosen else _NO_ROWS
+
+    def _is_at_zero(self, row: int) -> bool:
+        """It is decided for, and has nobody who could take a request."""
+        desired = self._rows.desired
+        return bool(self._decided[row] and (desired[row] == 0 or (self._at_zero[row] and desired[row] == UNDECIDED)))
 
     def _rounds(self, messages: Iterable[tuple[Key, Stat]]) -> Iterator[tuple[Ints, list[Stat]]]:
         """Split messages so that no row repeats within one round, and each row keeps its order."""
