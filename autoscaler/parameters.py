@@ -12,6 +12,7 @@ from autoscaler.decision.bounds import ScaleRules
 from autoscaler.decision.rows import Target
 from autoscaler.metrics.collector import Collection
 from swell.api.autoscaling import UNREACHABLE, Annotations, PodAutoscaler
+from swell.api.extra_metrics import ExtraMetric, read_metrics
 from swell.api.labels import METRIC_CONCURRENCY, METRIC_RPS
 from swell.api.schedule import ScheduleEntry, read_schedule
 from swell.config.autoscaler import TARGET_MIN, AutoscalerConfig
@@ -27,7 +28,11 @@ _SECOND_NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """All that one revision's scaling goes by. `delay_s`, the scale-down delay, counts at creation only."""
+    """All that one revision's scaling goes by. `delay_s`, the scale-down delay, counts at creation only.
+
+    `extra` are metrics beside the requests that `target` is about. A revision that no route points to has none: what
+    it shares with its successor must not keep both.
+    """
 
     target: Target
     collection: Collection
@@ -35,6 +40,7 @@ class Parameters:
     rps: bool
     delay_s: float
     schedule: tuple[ScheduleEntry, ...] = ()
+    extra: tuple[ExtraMetric, ...] = ()
 
 
 def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s: float) -> Parameters:
@@ -44,7 +50,9 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
     """
     notes = pa.annotations
     metric = notes.metric() or METRIC_CONCURRENCY
-    per_pod, capacity = resolve_target(notes, metric, pa.container_concurrency, config)
+    metrics = read_metrics(notes.values)
+    own = next((each.target for each in metrics if each.type.value == metric), None)
+    per_pod, capacity = resolve_target(notes, metric, pa.container_concurrency, config, own)
     window_s = _either(notes.window_s(), config.stable_window_s)
     burst = _either(notes.target_burst_capacity(), config.target_burst_capacity)
     reachable = pa.reachability != UNREACHABLE
@@ -77,24 +85,34 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
         always_buffered=burst == UNLIMITED_BURST,
     )
     delay_s = _either(notes.scale_down_delay_s(), config.scale_down_delay_s)
-    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s, read_schedule(notes.values))
+    extra = tuple(each for each in metrics if each.type.value != metric) if reachable else ()
+    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s, read_schedule(notes.values), extra)
 
 
 def resolve_target(
-    notes: Annotations, metric: str, container_concurrency: int, config: AutoscalerConfig
+    notes: Annotations,
+    metric: str,
+    container_concurrency: int,
+    config: AutoscalerConfig,
+    listed: float | None = None,
 ) -> tuple[float, float]:
-    """What one pod should carry, utilization in it, and what it can carry at most (spec autoscaling 1.4)."""
+    """What one pod should carry, utilization in it, and what it can carry at most (spec autoscaling 1.4).
+
+    `listed` is a target from the list of metrics, which is aimed at as it is.
+    """
     if metric == METRIC_RPS:
         capacity, utilization = config.rps_target, RPS_UTILIZATION
     else:
         capacity, utilization = float(container_concurrency or config.concurrency_target), config.target_utilization
-    target = notes.target()
+    target = notes.target() if listed is None else listed
     if target is not None:
         limited = metric == METRIC_CONCURRENCY and container_concurrency
         capacity = min(target, float(container_concurrency)) if limited else target
     percentage = notes.target_utilization_percentage()
     if percentage is not None:
         utilization = percentage / 100.0
+    elif listed is not None:
+        utilization = 1.0
     return max(TARGET_MIN, capacity * utilization), capacity
 
 

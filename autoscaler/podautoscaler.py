@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import UNDECIDED
 from autoscaler.decision.schedule import with_floor
+from autoscaler.extra import ExtraMetrics
 from autoscaler.ledger.ledger import Ledger
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
@@ -70,8 +71,11 @@ class PodAutoscalers:
         schedules: Schedules,
         buffer_answers: Callable[[], bool],
         ledger: Ledger,
+        extra: ExtraMetrics,
     ) -> None:
-        """`buffer_answers`: whether an activator would take requests if the last pod went now."""
+        """`buffer_answers`: whether an activator would take requests if the last pod went now. `extra` is told of
+        metrics beside requests.
+        """
         self._kube = kube
         self._clock = clock
         self._revisions = revisions
@@ -80,6 +84,7 @@ class PodAutoscalers:
         self._schedules = schedules
         self._buffer_answers = buffer_answers
         self._ledger = ledger
+        self._extra = extra
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
         self._progress_deadline_s = float(DeploymentConfig().progress_deadline_s)
@@ -210,6 +215,8 @@ class PodAutoscalers:
             at_zero=replicas == 0 or (replicas is None and managed.pa.status.desired_scale == 0),
             listens_from=1 if is_initialized(managed.pa.status) else max(1, found.rules.initial),
         )
+        if found.extra:
+            self._extra.follow(key, managed.obj, found.extra)
 
     def _held(self, managed: _Managed) -> int:
         return (self._scaler.replicas(managed.deployment) or 0) if is_initialized(managed.pa.status) else 0
@@ -219,10 +226,13 @@ class PodAutoscalers:
             self._revisions.collect(key, after.collection, self._clock.wall())
         if (before.target, before.rps) != (after.target, after.rps):
             self._revisions.update(key, after.target, rps=after.rps)
+        if before.extra != after.extra:
+            self._extra.follow(key, self._managed[key].obj, after.extra)
 
     def _forget(self, key: Key) -> None:
         del self._managed[key]
         self._schedules.set(key, ())
+        self._extra.forget(key)
         self._revisions.close(key)
         self._ledger.forget(key)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autoscaler import figures
 from autoscaler.address import Address
 from autoscaler.explain import reason
+from autoscaler.extra import ExtraMetrics
 from autoscaler.handover import Handover, Running, ready_since_s
 from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
@@ -122,6 +123,7 @@ class Autoscaler:
         self._pace = Pace(clock)
         self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
+        self.extra = ExtraMetrics(kube, clock, self.revisions, self._pods_of, self._decided, lambda: self.ticker.wake())
         self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
         self.podautoscalers = PodAutoscalers(
             kube,
@@ -132,6 +134,7 @@ class Autoscaler:
             self.schedules,
             lambda: self.receiver.connected,
             self.ledger,
+            self.extra,
         )
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
         self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
@@ -199,6 +202,7 @@ class Autoscaler:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller})
         yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
+        yield from self.extra.figures()
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -218,6 +222,7 @@ class Autoscaler:
             await asyncio.gather(self._counting, return_exceptions=True)
         self._events.close()
         await self._daemons.close()
+        await self.extra.close()
         await self.scaler.close()
         if self._keeper is not None:
             await self._keeper.close()
@@ -300,6 +305,7 @@ class Autoscaler:
         except SettingsError as exc:
             logger.error("the settings stay as they were", error=str(exc))
             return
+        self.extra.allow(config.metrics_allowed_hosts)
         for key in self.podautoscalers.configure(config, deadline_s):
             self._enqueue(key)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, occurrences
 from autoscaler.decision.decide import Observed, Panic
+from autoscaler.decision.extras import Kind, Metric
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.handover import SECONDS, Running, ready_by_second, replay
 from autoscaler.metrics.collector import Averages, Collection, Collector
@@ -155,6 +156,22 @@ class Revisions:
         if row is not None:
             self._at_zero[row] = True
 
+    def measure(self, key: Key, metrics: Sequence[Metric]) -> None:
+        """Decide by these metrics too, in place of those before; their values are not known yet."""
+        self._rows.extras.open(self._take(key), metrics)
+        self.wake(key)
+
+    def measured(self, key: Key, values: Mapping[str, float], now_s: float) -> Ticked | None:
+        """Take values of such metrics, by name; NaN: not known. A revision at zero is decided for at once if one of
+        them wants pods, as for a report; returns that decision.
+        """
+        row = self._numbers.get(key)
+        if row is None or not self._rows.extras.set(row, values):
+            return None
+        self.wake(key)
+        wanted = any(value > 0 for value in values.values())
+        return self._tick(np.array([row]), now_s) if wanted and self._is_at_zero(row) else None
+
     def wake(self, key: Key) -> None:
         """Something about the revision has changed: the next tick decides for it."""
         row = self._numbers.get(key)
@@ -254,6 +271,7 @@ class Revisions:
                 "metric": "rps" if self._rps[row] else "concurrency",
                 "requests_per_s": _known(rates[index]),
                 "target": float(targets.per_pod[index]),
+                **self._described(int(row)),
             }
         return found
 
@@ -278,6 +296,13 @@ class Revisions:
             "silence_counts_s": until_s if math.isfinite(until_s) else None,
         }
 
+    def _described(self, row: int) -> dict[str, Any]:
+        metrics = {
+            name: {key: _known(value) for key, value in each._asdict().items()}
+            for name, each in self._rows.extras.of(row).items()
+        }
+        return {"metrics": metrics} if metrics else {}
+
     def _take(self, key: Key) -> int:
         row = self._numbers.take(key)
         self._decided = grown(self._decided, row + 1, False)
@@ -295,12 +320,24 @@ class Revisions:
         empty = self._collector.empty(rows, now_s)
         unheard = self._unheard(rows, empty, now_s)
         seen = Observed(np.where(unheard, np.nan, averages.stable), averages.panic, self._ready[rows])
+        self._take_requests(rows, now_s, unheard)
         tick = self._rows.tick(rows, now_s, seen)
         self._at_zero[rows] &= ~seen.known
         # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
         still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
         self._lively[rows[still]] = False
         return Ticked(self._numbers.keys(rows), tick, averages, rps)
+
+    def _take_requests(self, rows: Ints, now_s: float, unheard: Bools) -> None:
+        """Give the metrics of requests beside a revision's own their averages."""
+        asking = self._rows.extras.asking(rows)
+        if not len(asking):
+            return
+        silent = unheard[np.isin(rows, asking)]
+        for kind in (Kind.CONCURRENCY, Kind.RPS):
+            rps = np.full(len(asking), kind is Kind.RPS)
+            stable = self._collector.averages(asking, now_s, rps).stable
+            self._rows.extras.take(asking, np.where(silent, np.nan, stable), kind)
 
     def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
@@ -323,6 +360,11 @@ class Revisions:
         desired = self._rows.desired[used]
         pokes: Ints = used[(desired == 0) | (self._at_zero[used] & (desired == UNDECIDED))]
         return pokes
+
+    def _is_at_zero(self, row: int) -> bool:
+        """It is decided for, and has nobody who could take a request."""
+        desired = self._rows.desired
+        return bool(self._decided[row] and (desired[row] == 0 or (self._at_zero[row] and desired[row] == UNDECIDED)))
 
     def _rounds(self, messages: Sequence[tuple[Key, Stat]]) -> Iterator[tuple[Ints, Floats]]:
         """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row

@@ -16,7 +16,7 @@ import uvloop
 import autoscaler.program
 import controller.program
 from swell.api.crds import definitions
-from swell.api.kinds import CONFIG_MAP
+from swell.api.kinds import CONFIG_MAP, POD_METRICS
 from swell.kube.client import KubeClient
 from swell.kube.informer import Informer
 from swell.local import cluster
@@ -74,6 +74,7 @@ async def _main(config: ClusterConfig) -> None:
         kubelet = Kubelet(kube, host, Images(state), clock, state=state, logs=logs)
         await kubelet.start()
         stack.push_async_callback(kubelet.close)
+        server.measured[POD_METRICS] = kubelet.usage
         await _serve_api(config, server, kube, logs, stack)
         daemons = Daemons()
         stack.push_async_callback(daemons.close)

@@ -105,6 +105,7 @@ ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
     },
     kinds.ENDPOINT_SLICE: {"defaults": defaults.endpoint_slice, "counts_generations": True},
     kinds.LEASE: {},
+    kinds.POD_METRICS: {"singular": "pod", "verbs": ("get", "list")},
     kinds.CUSTOM_RESOURCE_DEFINITION: {
         "short_names": ("crd", "crds"),
         "categories": ("api-extensions",),

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from swell.api.meta import Obj
 from swell.kube.events import EventKind
 from swell.local.host.client import Child, HostLost
+from swell.local.host.wire import ProcessInfo
 from swell.local.kubelet.actions import attempt_of
 from swell.local.kubelet.backoff import CrashBackoff
 from swell.local.kubelet.checks import Checks
@@ -103,6 +104,11 @@ class Container:
         self._stopping = True
         self._restarts = int(seen.get("restartCount") or 0)
         self._state = terminated_from(seen.get("state") or {}) or Terminated(0)
+
+    @property
+    def process(self) -> ProcessInfo | None:
+        """Its first process, which leads a session of its own; None while it does not run."""
+        return self._child.info if self._child is not None and self._child.ended is None else None
 
     @property
     def view(self) -> ContainerView:

@@ -20,6 +20,7 @@ from swell.local.kubelet.network import NoneFree, require_loopback_network
 from swell.local.kubelet.node import register
 from swell.local.kubelet.pod import PodRunner
 from swell.local.kubelet.runtime import CONTAINER_LABEL, LOG_LABEL, POD_LABEL, Runtime
+from swell.local.kubelet.usage import Usage
 from swell.runtime import log
 from swell.runtime.clock import Clock
 
@@ -50,6 +51,7 @@ class Kubelet:
         self._informer = Informer(kube, POD, clock=clock)
         self._informer.add_handler(self._on_pod)
         self._runners: dict[str, PodRunner] = {}
+        self._usage = Usage(clock)
         self._found: dict[str, dict[str, Child]] = {}
 
     async def start(self) -> None:
@@ -72,6 +74,10 @@ class Kubelet:
             runner.abandon()
         await self._events.close()
         self.logs.close()
+
+    def usage(self) -> list[Obj]:
+        """What the pods that run use of processor and memory: PodMetrics of `metrics.k8s.io`; none without /proc."""
+        return self._usage.read([(runner.pod, runner.processes) for runner in self._runners.values()])
 
     async def wait_failed(self) -> BaseException:
         """Returns when it cannot go on, with the reason: end this process, the next one takes over."""

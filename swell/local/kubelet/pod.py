@@ -12,6 +12,7 @@ from swell.kube.apply import write_status
 from swell.kube.errors import Conflict, KubeError, NotFound
 from swell.kube.events import EventKind
 from swell.local.host.client import Child, HostLost
+from swell.local.host.wire import ProcessInfo
 from swell.local.kubelet.container import Container
 from swell.local.kubelet.podspec import PodFacts, app_ports, grace_s, own_ports
 from swell.local.kubelet.runtime import POD_LABEL, Runtime
@@ -56,6 +57,11 @@ class PodRunner:
         """What the host remembers of each of its processes, for whoever takes over."""
         ports = ",".join(f"{asked}={real}" for asked, real in self.facts.ports.items())
         return {POD_LABEL: self.facts.uid, _IP_LABEL: self.facts.ip, _PORTS_LABEL: ports}
+
+    @property
+    def processes(self) -> dict[str, ProcessInfo]:
+        """The first process of each of its containers that runs now, by name."""
+        return {each.name: process for each in self._apps if (process := each.process) is not None}
 
     def start(self) -> None:
         """Run its containers; one that is being deleted, or is over, only ends."""
