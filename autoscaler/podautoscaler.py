@@ -13,7 +13,7 @@ any activator connected the last pod stays.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from autoscaler.decision.bounds import ScaleState, ScaleStep, scale_step
@@ -65,20 +65,29 @@ class PodAutoscalers:
         pods: PodCounts,
         scaler: Scaler,
         buffer_answers: Callable[[], bool],
+        now: Callable[[], float],
     ) -> None:
-        """`buffer_answers`: whether an activator would take requests if the last pod went now."""
+        """`buffer_answers`: whether an activator would take requests if the last pod went now.
+
+        `now()` is the time that windows go by.
+        """
         self._kube = kube
         self._clock = clock
         self._revisions = revisions
         self._pods = pods
         self._scaler = scaler
         self._buffer_answers = buffer_answers
+        self._now = now
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
         self._progress_deadline_s = float(DeploymentConfig().progress_deadline_s)
 
     def __contains__(self, key: Key) -> bool:
         return key in self._managed
+
+    def __iter__(self) -> Iterator[tuple[PodAutoscaler, Owner]]:
+        """Each that is ours, and how its pods name their revision."""
+        return ((managed.pa, managed.owner) for managed in self._managed.values())
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
         """Take in one event of a PodAutoscaler: from now on reports of its revision count, or no more."""
@@ -108,6 +117,13 @@ class PodAutoscalers:
             before, managed.parameters = managed.parameters, self._parameters(managed.pa)
             self._update(key, before, managed.parameters)
         return list(self._managed)
+
+    def scrape_window_s(self, key: Key) -> float | None:
+        """The stable window of a revision whose pods are to be scraped, None for any other (spec autoscaling 1.5)."""
+        managed = self._managed.get(key)
+        if managed is None or managed.parameters.rules.always_buffered:
+            return None
+        return managed.parameters.target.stable_window_s
 
     def pods_changed(self, owner: Owner) -> None:
         """Tell the decisions how many pods of a revision are ready now."""
@@ -172,7 +188,7 @@ class PodAutoscalers:
         return parameters(pa, self._config, self._progress_deadline_s)
 
     def _open(self, key: Key, managed: _Managed) -> None:
-        found, now_s = managed.parameters, self._clock.wall()
+        found, now_s = managed.parameters, self._now()
         replicas = self._scaler.replicas(managed.deployment)
         self._revisions.collect(key, found.collection, now_s)
         self._revisions.open(
@@ -190,7 +206,7 @@ class PodAutoscalers:
 
     def _update(self, key: Key, before: Parameters, after: Parameters) -> None:
         if before.collection != after.collection:
-            self._revisions.collect(key, after.collection, self._clock.wall())
+            self._revisions.collect(key, after.collection, self._now())
         if (before.target, before.rps) != (after.target, after.rps):
             self._revisions.update(key, after.target, rps=after.rps)
 

@@ -9,20 +9,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.configmaps import ConfigMaps
 from autoscaler.leaving import Leaving
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
+from autoscaler.metrics.scrape import Scraper
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.settings import Settings
+from autoscaler.steady import Steady
 from autoscaler.ticker import Ticker
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import REVISION
 from swell.api.meta import Key, Obj, key_of
-from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
 from swell.kube.figures import of_controllers, of_election
@@ -30,7 +32,7 @@ from swell.kube.informer import Informer
 from swell.kube.leader import Elector
 from swell.runtime import log
 from swell.runtime.clock import Clock
-from swell.runtime.errors import SettingsError, SwellError
+from swell.runtime.errors import SwellError
 from swell.runtime.tasks import Daemons
 from swell.runtime.vitals import Vitals
 from swell.wire.report import ProvenPod
@@ -107,18 +109,20 @@ class Autoscaler:
     def __init__(self, settings: Settings, kube: KubeClient, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._now = Steady(clock)
         self._daemons = Daemons()
         self.revisions = Revisions()
         self.ledger = Ledger()
         self._pods = PodCounts()
         self._pace = Pace(clock)
-        self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
+        self.scaler = Scaler(kube, clock, self._written, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
         self.podautoscalers = PodAutoscalers(
-            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
+            kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected, self._now
         )
         self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
-        self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
+        self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears, self._now)
+        self.scraper = Scraper(clock, self._now, self._scraped, self._set_blind)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
             Address(kube, clock, settings.system_namespace, settings.pod_ip)
@@ -128,6 +132,7 @@ class Autoscaler:
         self._nodes = Informer(kube, NODE, clock=clock)
         self._nodes.add_handler(self._node_changed)
         self._counting: asyncio.Task[None] | None = None
+        self._config_maps = ConfigMaps(kube, clock, self._configured)
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
@@ -136,7 +141,7 @@ class Autoscaler:
         self._leaving = Leaving(
             kube, clock, lambda revision: self._revision_pods.indexed(REVISION, str(revision)), self.receiver.loads
         )
-        self._configs.add_handler(self._config_changed)
+        self._configs.add_handler(self._config_maps.seen)
         self._deployments.add_handler(self._deployment_changed)
         self._revision_pods.add_handler(self._pod_changed)
         self._autoscalers.add_handler(self._autoscaler_changed)
@@ -173,7 +178,9 @@ class Autoscaler:
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller})
-        yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
+        yield from figures.of_decisions(self.ticker, self.receiver, self.revisions)
+        yield from figures.of_scrapes(self.scraper)
+        yield from figures.of_revisions(self.revisions.describe(self._now()), self.podautoscalers, self._pods)
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -185,21 +192,33 @@ class Autoscaler:
             await self._address.close()
         await self.receiver.close()
         self.ticker.close()
+        await self.scraper.close()
         for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
             await informer.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
+        await self._config_maps.close()
         await self._daemons.close()
         await self.scaler.close()
 
     def _reported(self, reports: Reports) -> None:
         """A cold start runs through here: report, decision and replicas, without a queue in between."""
-        for ticked in self.revisions.receive(reports, self._clock.wall()):
+        for ticked in self.revisions.receive(reports, self._now()):
             self._decided(ticked)
+        self.ticker.wake()
+
+    def _scraped(self, stats: Reports) -> None:
+        self.revisions.record(stats, self._now())
+        self.ticker.wake()
+
+    def _set_blind(self, key: Key, blind: bool) -> None:
+        self.revisions.set_blind(key, blind)
         self.ticker.wake()
 
     def _decided(self, ticked: Ticked) -> None:
         self.ledger.decided(ticked, self._clock.wall())
+        for key, began in ticked.panics():
+            logger.info("panic has begun" if began else "panic is over", revision=key)
         for key in ticked.changed():
             step = self.podautoscalers.act(key)
             # What is left is the status.
@@ -213,26 +232,17 @@ class Autoscaler:
         if revision is not None:
             await self._leaving.choose(revision, replicas)
 
-    def _scaled(self, target: Key, before: int, after: int) -> None:
+    def _written(self, target: Key, before: int, after: int) -> None:
         self.ledger.scaled(self._owners.get(target, target), before, after, self._clock.wall())
 
-    def _config_changed(self, old: Obj | None, new: Obj | None) -> None:
-        obj = new if new is not None else old
-        assert obj is not None
-        if key_of(obj).name not in (autoscaler.NAME, deployment.NAME):
-            return
-        try:
-            config = autoscaler.parse(self._data(autoscaler.NAME))
-            deadline_s = float(deployment.parse(self._data(deployment.NAME)).progress_deadline_s)
-        except SettingsError as exc:
-            logger.error("the settings stay as they were", error=str(exc))
-            return
-        for key in self.podautoscalers.configure(config, deadline_s):
+    def _configured(self) -> None:
+        config = self._config_maps.config
+        self.scraper.configure(
+            config.network.mesh_compatibility_mode, passthrough=config.network.enable_mesh_pod_addressability
+        )
+        for key in self.podautoscalers.configure(config.autoscaler, config.progress_deadline_s):
+            self.scraper.follow(key, self.podautoscalers.scrape_window_s(key))
             self._enqueue(key)
-
-    def _data(self, name: str) -> dict[str, str]:
-        found = self._configs.get(self._settings.system_namespace, name)
-        return (found or {}).get("data") or {}
 
     def _deployment_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.scaler.changed(old, new)
@@ -253,6 +263,7 @@ class Autoscaler:
 
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         self._counted(self._pods.changed(old, new), STARTING_S if old is None else 0.0)
+        self.scraper.pod_changed(old, new)
 
     def _proven(self, pods: Iterable[ProvenPod]) -> None:
         """Pods that answer. One that is not known yet, or by another uid, is left to Kubernetes."""
@@ -272,6 +283,7 @@ class Autoscaler:
         assert obj is not None
         if new is None:
             self.ledger.forget(key_of(obj))
+        self.scraper.follow(key_of(obj), self.podautoscalers.scrape_window_s(key_of(obj)))
         self._enqueue(key_of(obj))
 
     def _enqueue(self, key: Key, delay_s: float = 0.0) -> None:
@@ -283,7 +295,7 @@ class Autoscaler:
         """GET /decisions: the last numbers of all; /decisions/NAMESPACE/NAME: what happened to one."""
         match path.strip("/").split("/"):
             case ["decisions"]:
-                return self.revisions.describe(self._clock.wall())
+                return self.revisions.describe(self._now())
             case ["decisions", namespace, name] if Key(namespace, name) in self.podautoscalers:
                 return self.ledger.of(Key(namespace, name))
         raise KeyError(path)

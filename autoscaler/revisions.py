@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from autoscaler.arrays import Bools, Floats, Ints, RowNumbers, grown
-from autoscaler.decision.decide import Observed
+from autoscaler.decision.decide import Observed, activators
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.metrics.collector import Averages, Collection, Collector
 from swell.api.meta import Key
@@ -21,6 +21,12 @@ from swell.wire.stats import Stat
 
 FUTURE_S_MAX: Final = 5.0
 """A report from further ahead than this comes from a clock that is wrong: it counts as of now."""
+PAST_S_MAX: Final = 3600.0
+"""So does one from further back: no window is longer. One that is late by less counts in its own second."""
+FIGURE_MAX: Final = 1e12
+"""No report says more of anything. One that does, or whose figures are no numbers, is lost: the sums of its windows
+would be wrong for ever.
+"""
 _NO_ROWS: Final[Ints] = np.zeros(0, np.int64)
 
 
@@ -31,10 +37,17 @@ class Ticked:
     keys: list[Key]
     tick: Tick
     averages: Averages
+    turned: Bools
+    """Where panic has begun or ended."""
 
     def changed(self) -> list[Key]:
         """The revisions whose decision must be acted on."""
         return [self.keys[index] for index in np.flatnonzero(self.tick.notify)]
+
+    def panics(self) -> list[tuple[Key, bool]]:
+        """The revisions whose panic has begun (True) or ended (False)."""
+        on = self.tick.decision.panic.on
+        return [(self.keys[index], bool(on[index])) for index in np.flatnonzero(self.turned)]
 
 
 class Revisions:
@@ -54,6 +67,11 @@ class Revisions:
         self._ready: Floats = np.zeros(0)
         self._listens_from: Floats = np.zeros(0)
         self._silent_until_s: Floats = np.zeros(0)
+        self._blind: Bools = np.zeros(0, np.bool_)
+        self.unknown = 0
+        """Reports of revisions that are not known."""
+        self.senseless = 0
+        """Reports with figures that cannot be."""
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -122,7 +140,17 @@ class Revisions:
         if row is not None:
             self._collector.close(row)
             self._rows.close(row)
-            self._decided[row] = self._lively[row] = False
+            self._decided[row] = self._lively[row] = self._blind[row] = False
+
+    def set_blind(self, key: Key, blind: bool) -> None:
+        """Tell whether what is asked of a revision's pods past the front door cannot be found out.
+
+        Then nothing asked is not known to be so, and decides nothing; what is asked at the front door counts as ever.
+        """
+        row = self._numbers.get(key)
+        if row is not None:
+            self._blind[row] = blind
+            self.wake(key)
 
     def pods_ready(self, key: Key, ready_pods: float) -> None:
         """Tell how many pods are ready; NaN: could not be found out. Unknown revisions are ignored."""
@@ -166,9 +194,10 @@ class Revisions:
         return self._tick(np.array([row]), now_s)
 
     def record(self, messages: Iterable[tuple[Key, Stat]], now_s: float) -> None:
-        """Take numbers that were scraped: they never cause a tick."""
+        """Take numbers that were scraped: they never cause a tick of their own."""
         for rows, stats in self._rounds(messages):
-            self._record(rows, stats, now_s)
+            asked = self._record(rows, stats, now_s)
+            self._heard(rows[asked])
 
     def receive(self, messages: Iterable[tuple[Key, Stat]], now_s: float) -> list[Ticked]:
         """Take reports; a revision at zero that is in use is decided for at once (spec 3.2).
@@ -178,7 +207,7 @@ class Revisions:
         poked = []
         for rows, stats in self._rounds(messages):
             self._record(rows, stats, now_s)
-            self._lively[rows] = self._decided[rows]
+            self._heard(rows)
             pokes = self._pokes(rows, stats)
             if len(pokes):
                 poked.append(self._tick(pokes, now_s))
@@ -189,6 +218,7 @@ class Revisions:
         rows = np.flatnonzero(self._decided)
         seen, targets, panic = self._rows.last_seen(rows), self._rows.targets(rows), self._rows.panic(rows)
         rates = self._collector.averages(rows, now_s, np.ones(len(rows), np.bool_)).panic
+        sized = activators(targets, np.nan_to_num(self._ready[rows]))
         found = {}
         for index, row in enumerate(rows):
             desired = int(self._rows.desired[row])
@@ -202,6 +232,7 @@ class Revisions:
                 "metric": "rps" if self._rps[row] else "concurrency",
                 "requests_per_s": _known(rates[index]),
                 "target": float(targets.per_pod[index]),
+                "activators": int(sized[index]),
             }
         return found
 
@@ -214,32 +245,44 @@ class Revisions:
         self._ready = grown(self._ready, row + 1, 0.0)
         self._listens_from = grown(self._listens_from, row + 1, 0.0)
         self._silent_until_s = grown(self._silent_until_s, row + 1, 0.0)
+        self._blind = grown(self._blind, row + 1, False)
         return row
 
     def _tick(self, rows: Ints, now_s: float) -> Ticked:
         averages = self._collector.averages(rows, now_s, self._rps[rows])
         empty = self._collector.empty(rows, now_s)
-        unheard = self._unheard(rows, empty, now_s)
-        seen = Observed(np.where(unheard, np.nan, averages.stable), averages.panic, self._ready[rows])
+        unheard = self._unheard(rows, now_s)
+        blind = self._blind[rows] & (averages.stable == 0)
+        seen = Observed(np.where(unheard | blind, np.nan, averages.stable), averages.panic, self._ready[rows])
+        before = self._rows.panic(rows).on
         tick = self._rows.tick(rows, now_s, seen)
         self._at_zero[rows] &= ~seen.known
-        # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
-        still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
-        self._lively[rows[still]] = False
-        return Ticked([self._numbers.key(int(row)) for row in rows], tick, averages)
+        # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it. So do the
+        # pods that do not answer, and something asked, where for all of the window nothing was.
+        waits = unheard & np.isinf(self._silent_until_s[rows])
+        nothing = empty | ((averages.stable == 0) & (averages.panic == 0))
+        self._lively[rows[nothing & (tick.settled | (waits & empty) | (blind & ~unheard))]] = False
+        keys = [self._numbers.key(int(row)) for row in rows]
+        return Ticked(keys, tick, averages, turned=before != tick.decision.panic.on)
 
-    def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
+    def _heard(self, rows: Ints) -> None:
+        """Something was asked of these, or somebody said that nothing was."""
+        self._silent_until_s[rows] = -np.inf
+        self._lively[rows] = self._decided[rows]
+
+    def _unheard(self, rows: Ints, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
         until_s = self._silent_until_s[rows]
         begins = (until_s == np.inf) & (self._ready[rows] >= self._listens_from[rows])
         until_s = np.where(begins, now_s + self._rows.targets(rows).stable_window_s, until_s)
-        self._silent_until_s[rows] = np.where(empty, until_s, -np.inf)
-        unheard: Bools = empty & (now_s < until_s)
+        self._silent_until_s[rows] = until_s
+        unheard: Bools = now_s < until_s
         return unheard
 
-    def _record(self, rows: Ints, stats: list[Stat], now_s: float) -> None:
+    def _record(self, rows: Ints, stats: list[Stat], now_s: float) -> Bools:
+        """Put them into the windows; returns which of them say that something was asked."""
         stamps = np.array([stat.timestamp for stat in stats], np.float64)
-        taken_now = (stamps == 0) | (stamps > now_s + FUTURE_S_MAX)
+        taken_now = (stamps < now_s - PAST_S_MAX) | (stamps > now_s + FUTURE_S_MAX)
         figures = np.array(
             [
                 (
@@ -251,6 +294,8 @@ class Revisions:
         )
         times_s = np.where(taken_now, now_s, stamps)
         self._collector.record(rows, times_s, figures[:, 0], figures[:, 1])
+        asked: Bools = (figures != 0).any(axis=1)
+        return asked
 
     def _pokes(self, rows: Ints, stats: list[Stat]) -> Ints:
         """The rows at zero whose revision is in use."""
@@ -271,6 +316,10 @@ class Revisions:
         for key, stat in messages:
             row = self._numbers.get(key)
             if row is None:
+                self.unknown += 1
+                continue
+            if not _makes_sense(stat):
+                self.senseless += 1
                 continue
             number = reached.get(row, 0)
             reached[row] = number + 1
@@ -279,6 +328,12 @@ class Revisions:
             rounds[number][row] = stat
         for chosen in rounds:
             yield np.fromiter(chosen, np.int64, len(chosen)), list(chosen.values())
+
+
+def _makes_sense(stat: Stat) -> bool:
+    """Whether all figures are numbers, and none is beyond `FIGURE_MAX`."""
+    concurrency = abs(stat.average_concurrent_requests) + abs(stat.average_proxied_concurrent_requests)
+    return concurrency + abs(stat.request_count) + abs(stat.proxied_request_count) <= FIGURE_MAX
 
 
 def _known(value: float) -> float | None:

@@ -358,6 +358,7 @@ async def test_the_state_of_each_decision_can_be_read(world: World) -> None:
         "metric": "concurrency",
         "requests_per_s": 1.0,
         "target": 7.0,
+        "activators": 3,
     }
     history = (await world.http(f"/decisions/default/{NAME}"))[1]
     assert '{"event": "scaled", "at_s": ' in history
