@@ -41,8 +41,8 @@ logger = log.get(__name__)
 
 
 class ExtraMetrics:
-    """`pods(revision)` are the pods of a revision; `decided` is told of decisions that did not wait for a tick, and
-    `wake` that a tick is due.
+    """`pods(revision)` are the pods of a revision, and `now()` is the time that windows go by; `decided` is told of
+    decisions that did not wait for a tick, and `wake` that a tick is due.
     """
 
     def __init__(
@@ -51,11 +51,12 @@ class ExtraMetrics:
         clock: Clock,
         revisions: Revisions,
         pods: Callable[[Key], Iterable[Obj]],
+        now: Callable[[], float],
         decided: Callable[[Ticked], object],
         wake: Callable[[], object],
     ) -> None:
         self._kube = kube
-        self._clock = clock
+        self._now = now
         self._revisions = revisions
         self._pods = pods
         self._decided = decided
@@ -133,7 +134,7 @@ class ExtraMetrics:
         return values
 
     def _measured(self, key: Key, values: Mapping[str, float]) -> None:
-        ticked = self._revisions.measured(key, values, self._clock.wall())
+        ticked = self._revisions.measured(key, values, self._now())
         if ticked is not None:
             self._decided(ticked)
         self._wake()

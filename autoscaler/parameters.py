@@ -70,7 +70,8 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
         activation_pods=notes.activation_scale() or 0,
     )
     panic_s = panic_window_s(window_s, _either(notes.panic_window_percentage(), config.panic_window_percentage))
-    # All requests pass the front door and are counted there: no report means no request.
+    # Silence means no request: the front door reports all that pass it, and pods that do not answer make their
+    # revision blind (`Revisions.set_blind`).
     collection = Collection(window_s, panic_s, scraped=False, weighted=notes.aggregation() == "weighted-exponential")
     rules = ScaleRules(
         least=_either(notes.min_scale(), config.min_scale) if reachable else 0,

@@ -72,9 +72,10 @@ class PodAutoscalers:
         buffer_answers: Callable[[], bool],
         ledger: Ledger,
         extra: ExtraMetrics,
+        now: Callable[[], float],
     ) -> None:
         """`buffer_answers`: whether an activator would take requests if the last pod went now. `extra` is told of
-        metrics beside requests.
+        metrics beside requests. `now()` is the time that windows go by.
         """
         self._kube = kube
         self._clock = clock
@@ -85,6 +86,7 @@ class PodAutoscalers:
         self._buffer_answers = buffer_answers
         self._ledger = ledger
         self._extra = extra
+        self._now = now
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
         self._progress_deadline_s = float(DeploymentConfig().progress_deadline_s)
@@ -96,6 +98,10 @@ class PodAutoscalers:
         """The PodAutoscaler as last seen; None if there is none of ours."""
         managed = self._managed.get(key)
         return None if managed is None else managed.obj
+
+    def __iter__(self) -> Iterator[tuple[PodAutoscaler, Owner]]:
+        """Each that is ours, and how its pods name their revision."""
+        return ((managed.pa, managed.owner) for managed in self._managed.values())
 
     def changed(self, old: Obj | None, new: Obj | None) -> None:
         """Take in one event of a PodAutoscaler: from now on reports of its revision count, or no more."""
@@ -132,6 +138,13 @@ class PodAutoscalers:
         for key, managed in self._managed.items():
             if replicas := self._held(managed):
                 yield key, replicas
+
+    def scrape_window_s(self, key: Key) -> float | None:
+        """The stable window of a revision whose pods are to be scraped, None for any other (spec autoscaling 1.5)."""
+        managed = self._managed.get(key)
+        if managed is None or managed.parameters.rules.always_buffered:
+            return None
+        return managed.parameters.target.stable_window_s
 
     def pods_changed(self, owner: Owner) -> None:
         """Tell the decisions how many pods of a revision are ready now."""
@@ -200,7 +213,7 @@ class PodAutoscalers:
         return parameters(pa, self._config, self._progress_deadline_s)
 
     def _open(self, key: Key, managed: _Managed) -> None:
-        found, now_s = managed.parameters, self._clock.wall()
+        found, now_s = managed.parameters, self._now()
         replicas = self._scaler.replicas(managed.deployment)
         self._revisions.collect(key, found.collection, now_s)
         self._revisions.open(
@@ -223,7 +236,7 @@ class PodAutoscalers:
 
     def _update(self, key: Key, before: Parameters, after: Parameters) -> None:
         if before.collection != after.collection:
-            self._revisions.collect(key, after.collection, self._clock.wall())
+            self._revisions.collect(key, after.collection, self._now())
         if (before.target, before.rps) != (after.target, after.rps):
             self._revisions.update(key, after.target, rps=after.rps)
         if before.extra != after.extra:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.configmaps import ConfigMaps
 from autoscaler.explain import reason
 from autoscaler.extra import ExtraMetrics
 from autoscaler.handover import Handover, Running, ready_since_s
@@ -16,6 +17,7 @@ from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
 from autoscaler.ledger.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
+from autoscaler.metrics.scrape import Scraper
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import Owner, PodCounts, owner_of
@@ -24,12 +26,12 @@ from autoscaler.scale import Scaler
 from autoscaler.scale_events import ScaleEvents
 from autoscaler.schedules import Schedules
 from autoscaler.settings import Settings
+from autoscaler.steady import Steady
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
 from swell.api.meta import Key, Obj, key_of
-from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
 from swell.kube.events import Recorder
@@ -38,7 +40,7 @@ from swell.kube.informer import Informer
 from swell.kube.leader import Elector
 from swell.runtime import log
 from swell.runtime.clock import Clock
-from swell.runtime.errors import SettingsError, SwellError
+from swell.runtime.errors import SwellError
 from swell.runtime.tasks import Daemons
 from swell.runtime.vitals import Vitals
 from swell.wire.history import History
@@ -116,14 +118,17 @@ class Autoscaler:
     def __init__(self, settings: Settings, kube: KubeClient, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self._now = Steady(clock)
         self._daemons = Daemons()
         self.revisions = Revisions()
         self.ledger = Ledger()
         self._pods = PodCounts()
         self._pace = Pace(clock)
-        self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
+        self.scaler = Scaler(kube, clock, self._written, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
-        self.extra = ExtraMetrics(kube, clock, self.revisions, self._pods_of, self._decided, lambda: self.ticker.wake())
+        self.extra = ExtraMetrics(
+            kube, clock, self.revisions, self._pods_of, self._now, self._decided, lambda: self.ticker.wake()
+        )
         self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
         self.podautoscalers = PodAutoscalers(
             kube,
@@ -135,12 +140,14 @@ class Autoscaler:
             lambda: self.receiver.connected,
             self.ledger,
             self.extra,
+            self._now,
         )
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
         self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
         self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
         self._handover = Handover()
-        self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
+        self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears, self._now)
+        self.scraper = Scraper(clock, self._now, self._scraped, self._set_blind)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
             Address(kube, clock, settings.system_namespace, settings.pod_ip)
@@ -150,6 +157,7 @@ class Autoscaler:
         self._nodes = Informer(kube, NODE, clock=clock)
         self._nodes.add_handler(self._node_changed)
         self._counting: asyncio.Task[None] | None = None
+        self._config_maps = ConfigMaps(kube, clock, self._configured)
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
         self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
@@ -160,7 +168,7 @@ class Autoscaler:
         self._activators.add_handler(self._activator_changed)
         self._revision_pods.add_index(REVISION, _revision_of)
         self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
-        self._configs.add_handler(self._config_changed)
+        self._configs.add_handler(self._config_maps.seen)
         self._deployments.add_handler(self._deployment_changed)
         self._revision_pods.add_handler(self._pod_changed)
         self._autoscalers.add_handler(self._autoscaler_changed)
@@ -201,8 +209,10 @@ class Autoscaler:
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller})
-        yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
+        yield from figures.of_decisions(self.ticker, self.receiver, self.revisions)
         yield from self.extra.figures()
+        yield from figures.of_scrapes(self.scraper)
+        yield from figures.of_revisions(self.revisions.describe(self._now()), self.podautoscalers, self._pods)
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -215,11 +225,13 @@ class Autoscaler:
         await self.receiver.close()
         self.ticker.close()
         self.schedules.close()
+        await self.scraper.close()
         started = (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._activators)
         for informer in (*started, self._nodes):
             await informer.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
+        await self._config_maps.close()
         self._events.close()
         await self._daemons.close()
         await self.extra.close()
@@ -229,13 +241,13 @@ class Autoscaler:
 
     def _reported(self, reports: Reports) -> None:
         """A cold start runs through here: report, decision and replicas, without a queue in between."""
-        for ticked in self.revisions.receive(reports, self._clock.wall()):
+        for ticked in self.revisions.receive(reports, self._now()):
             self._decided(ticked)
         self.ticker.wake()
 
     def _told(self, history: History) -> None:
         """An activator's last minute. Once that of each is in, decisions go on from where the last autoscaler was."""
-        now_s = self._clock.wall()
+        now_s = self._now()
         recalled = ((Key(each.namespace, each.revision), each.samples) for each in history.revisions)
         self.revisions.recall(recalled, now_s)
         if self._handover.done:
@@ -254,7 +266,7 @@ class Autoscaler:
         """Once, when all have told."""
         if self._handover.done or not self._handover.complete:
             return
-        now_s = self._clock.wall()
+        now_s = self._now()
         running = {
             key: Running(replicas, ready_since_s(self._revision_pods.indexed(REVISION, str(key))))
             for key, replicas in self.podautoscalers.held()
@@ -263,9 +275,19 @@ class Autoscaler:
         self._handover.done = True
         logger.info("took over", revisions=len(running), known_s=now_s - self._handover.known_from_s)
 
+    def _scraped(self, stats: Reports) -> None:
+        self.revisions.record(stats, self._now())
+        self.ticker.wake()
+
+    def _set_blind(self, key: Key, blind: bool) -> None:
+        self.revisions.set_blind(key, blind)
+        self.ticker.wake()
+
     def _decided(self, ticked: Ticked) -> None:
         self.ledger.ticked(ticked, self._clock.wall())
         self._events.ticked(ticked)
+        for key, began in ticked.panics():
+            logger.info("panic has begun" if began else "panic is over", revision=key)
         for key in ticked.changed():
             step = self.podautoscalers.act(key)
             # What is left is the status.
@@ -288,30 +310,21 @@ class Autoscaler:
         if revision is not None:
             await self._leaving.choose(revision, replicas)
 
-    def _scaled(self, target: Key, before: int, after: int) -> None:
+    def _written(self, target: Key, before: int, after: int) -> None:
         revision = self._owners.get(target)
         if revision is not None and revision in self.podautoscalers:
             row = self.ledger.scaled(revision, before, after, self._clock.wall())
             self._events.scaled(revision, before, after, reason(document(row)))
 
-    def _config_changed(self, old: Obj | None, new: Obj | None) -> None:
-        obj = new if new is not None else old
-        assert obj is not None
-        if key_of(obj).name not in (autoscaler.NAME, deployment.NAME):
-            return
-        try:
-            config = autoscaler.parse(self._data(autoscaler.NAME))
-            deadline_s = float(deployment.parse(self._data(deployment.NAME)).progress_deadline_s)
-        except SettingsError as exc:
-            logger.error("the settings stay as they were", error=str(exc))
-            return
-        self.extra.allow(config.metrics_allowed_hosts)
-        for key in self.podautoscalers.configure(config, deadline_s):
+    def _configured(self) -> None:
+        config = self._config_maps.config
+        self.scraper.configure(
+            config.network.mesh_compatibility_mode, passthrough=config.network.enable_mesh_pod_addressability
+        )
+        self.extra.allow(config.autoscaler.metrics_allowed_hosts)
+        for key in self.podautoscalers.configure(config.autoscaler, config.progress_deadline_s):
+            self.scraper.follow(key, self.podautoscalers.scrape_window_s(key))
             self._enqueue(key)
-
-    def _data(self, name: str) -> dict[str, str]:
-        found = self._configs.get(self._settings.system_namespace, name)
-        return (found or {}).get("data") or {}
 
     def _deployment_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.scaler.changed(old, new)
@@ -333,6 +346,7 @@ class Autoscaler:
     def _pod_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.schedules.pod_changed(old, new)
         self._counted(self._pods.changed(old, new), STARTING_S if old is None else 0.0)
+        self.scraper.pod_changed(old, new)
 
     def _proven(self, pods: Iterable[ProvenPod]) -> None:
         """Pods that answer. One that is not known yet, or by another uid, is left to Kubernetes."""
@@ -351,6 +365,7 @@ class Autoscaler:
         self.podautoscalers.changed(old, new)
         obj = new if new is not None else old
         assert obj is not None
+        self.scraper.follow(key_of(obj), self.podautoscalers.scrape_window_s(key_of(obj)))
         self._enqueue(key_of(obj))
 
     def _enqueue(self, key: Key, delay_s: float = 0.0) -> None:
@@ -362,7 +377,7 @@ class Autoscaler:
         """GET /decisions: the last numbers of all; /why/NAMESPACE/REVISION?at=UNIX_SECONDS: why one is as it is."""
         match path.strip("/").split("/"):
             case ["decisions"]:
-                return self.revisions.describe(self._clock.wall())
+                return self.revisions.describe(self._now())
             case ["why", namespace, name] if (key := Key(namespace, name)) in self.podautoscalers:
                 return why(key, self.ledger, self.revisions, self._clock.wall(), query.get("at"))
         raise KeyError(path)

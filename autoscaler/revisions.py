@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, occurrences
-from autoscaler.decision.decide import Observed, Panic
+from autoscaler.decision.decide import Observed, Panic, activators
 from autoscaler.decision.extras import Kind, Metric
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.handover import SECONDS, Running, ready_by_second, replay
@@ -26,6 +26,12 @@ from swell.wire.stats import Stat
 
 FUTURE_S_MAX: Final = 5.0
 """A report from further ahead than this comes from a clock that is wrong: it counts as of now."""
+PAST_S_MAX: Final = 3600.0
+"""So does one from further back: no window is longer. One that is late by less counts in its own second."""
+FIGURE_MAX: Final = 1e12
+"""No report says more of anything. One that does, or whose figures are no numbers, is lost: the sums of its windows
+would be wrong for ever.
+"""
 _FIGURES: Final = (
     "timestamp",
     "average_concurrent_requests",
@@ -46,10 +52,17 @@ class Ticked:
     tick: Tick
     averages: Averages
     rps: Bools
+    now_s: float
+    """The time that it went by."""
 
     def changed(self) -> list[Key]:
         """The revisions whose decision must be acted on."""
         return [self.keys[index] for index in np.flatnonzero(self.tick.notify)]
+
+    def panics(self) -> list[tuple[Key, bool]]:
+        """The revisions whose panic has begun (True) or ended (False)."""
+        on = self.tick.decision.panic.on
+        return [(self.keys[index], bool(on[index])) for index in np.flatnonzero(self.tick.before.on != on)]
 
 
 class Revisions:
@@ -69,6 +82,11 @@ class Revisions:
         self._ready: Floats = np.zeros(0)
         self._listens_from: Floats = np.zeros(0)
         self._silent_until_s: Floats = np.zeros(0)
+        self._blind: Bools = np.zeros(0, np.bool_)
+        self.unknown = 0
+        """Reports of revisions that are not known."""
+        self.senseless = 0
+        """Reports with figures that cannot be."""
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -141,7 +159,17 @@ class Revisions:
         if row is not None:
             self._collector.close(row)
             self._rows.close(row)
-            self._decided[row] = self._lively[row] = False
+            self._decided[row] = self._lively[row] = self._blind[row] = False
+
+    def set_blind(self, key: Key, blind: bool) -> None:
+        """Tell whether what is asked of a revision's pods past the front door cannot be found out.
+
+        Then nothing asked is not known to be so, and decides nothing; what is asked at the front door counts as ever.
+        """
+        row = self._numbers.get(key)
+        if row is not None:
+            self._blind[row] = blind
+            self.wake(key)
 
     def pods_ready(self, key: Key, ready_pods: float) -> None:
         """Tell how many pods are ready; NaN: could not be found out. Unknown revisions are ignored."""
@@ -201,9 +229,10 @@ class Revisions:
         return self._tick(np.array([row]), now_s)
 
     def record(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> None:
-        """Take numbers that were scraped: they never cause a tick."""
+        """Take numbers that were scraped: they never cause a tick of their own."""
         for rows, figures in self._rounds(messages):
-            self._record(rows, figures, now_s)
+            asked = self._record(rows, figures, now_s)
+            self._heard(rows[asked])
 
     def receive(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> list[Ticked]:
         """Take reports; a revision at zero that is in use is decided for at once (spec 3.2).
@@ -213,7 +242,7 @@ class Revisions:
         poked = []
         for rows, figures in self._rounds(messages):
             self._record(rows, figures, now_s)
-            self._lively[rows] = self._decided[rows]
+            self._heard(rows)
             pokes = self._pokes(rows, figures)
             if len(pokes):
                 poked.append(self._tick(pokes, now_s))
@@ -227,7 +256,7 @@ class Revisions:
             rows = np.array([row for row, _ in chosen])
             figures = np.array([sample for _, sample in chosen])
             self._collector.record(rows, now_s - figures[:, 0], figures[:, 1], figures[:, 2])
-            self._lively[rows] = self._decided[rows]
+            self._heard(rows)
 
     def take_over(self, running: Mapping[Key, Running], known_from_s: float, now_s: float) -> None:
         """Go on where another autoscaler has stopped: all that was reported since `known_from_s` has been recalled.
@@ -250,7 +279,10 @@ class Revisions:
         # Silence counts from when there was somebody to be silent.
         began_s = np.array([each.ready_since_s[0] if each.ready_since_s else np.inf for each in states])
         silent_until_s = np.maximum(began_s, known_from_s) + targets.stable_window_s
-        self._silent_until_s[rows] = np.where(np.isinf(began_s), self._silent_until_s[rows], silent_until_s)
+        silent = self._collector.empty(rows, now_s)
+        self._silent_until_s[rows[silent]] = np.where(np.isinf(began_s), self._silent_until_s[rows], silent_until_s)[
+            silent
+        ]
         self._lively[rows] = True
 
     def describe(self, now_s: float) -> dict[str, dict[str, Any]]:
@@ -258,6 +290,7 @@ class Revisions:
         rows = np.flatnonzero(self._decided)
         seen, targets, panic = self._rows.last_seen(rows), self._rows.targets(rows), self._rows.panic(rows)
         rates = self._collector.averages(rows, now_s, np.ones(len(rows), np.bool_)).panic
+        sized = activators(targets, np.nan_to_num(self._ready[rows]))
         found = {}
         for index, (row, key) in enumerate(zip(rows, self._numbers.keys(rows), strict=True)):
             desired = int(self._rows.desired[row])
@@ -271,6 +304,7 @@ class Revisions:
                 "metric": "rps" if self._rps[row] else "concurrency",
                 "requests_per_s": _known(rates[index]),
                 "target": float(targets.per_pod[index]),
+                "activators": int(sized[index]),
                 **self._described(int(row)),
             }
         return found
@@ -312,36 +346,46 @@ class Revisions:
         self._ready = grown(self._ready, row + 1, 0.0)
         self._listens_from = grown(self._listens_from, row + 1, 0.0)
         self._silent_until_s = grown(self._silent_until_s, row + 1, 0.0)
+        self._blind = grown(self._blind, row + 1, False)
         return row
 
     def _tick(self, rows: Ints, now_s: float) -> Ticked:
         rps = self._rps[rows]
         averages = self._collector.averages(rows, now_s, rps)
         empty = self._collector.empty(rows, now_s)
-        unheard = self._unheard(rows, empty, now_s)
-        seen = Observed(np.where(unheard, np.nan, averages.stable), averages.panic, self._ready[rows])
-        self._take_requests(rows, now_s, unheard)
+        unheard = self._unheard(rows, now_s)
+        blind = self._blind[rows] & (averages.stable == 0)
+        unknown = unheard | blind
+        seen = Observed(np.where(unknown, np.nan, averages.stable), averages.panic, self._ready[rows])
+        self._take_requests(rows, now_s, unknown)
         tick = self._rows.tick(rows, now_s, seen)
         self._at_zero[rows] &= ~seen.known
-        # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it.
-        still = empty & (tick.settled | (unheard & np.isinf(self._silent_until_s[rows])))
-        self._lively[rows[still]] = False
-        return Ticked(self._numbers.keys(rows), tick, averages, rps)
+        # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it. So do the
+        # pods that do not answer, and something asked, where for all of the window nothing was.
+        waits = unheard & np.isinf(self._silent_until_s[rows])
+        nothing = empty | ((averages.stable == 0) & (averages.panic == 0))
+        self._lively[rows[nothing & (tick.settled | (waits & empty) | (blind & ~unheard))]] = False
+        return Ticked(self._numbers.keys(rows), tick, averages, rps, now_s)
 
-    def _take_requests(self, rows: Ints, now_s: float, unheard: Bools) -> None:
+    def _take_requests(self, rows: Ints, now_s: float, unknown: Bools) -> None:
         """Give the metrics of requests beside a revision's own their averages."""
         asking = self._rows.extras.asking(rows)
         if not len(asking):
             return
-        silent = unheard[np.isin(rows, asking)]
+        silent = unknown[np.isin(rows, asking)]
         for kind in (Kind.CONCURRENCY, Kind.RPS):
             rps = np.full(len(asking), kind is Kind.RPS)
             stable = self._collector.averages(asking, now_s, rps).stable
             self._rows.extras.take(asking, np.where(silent, np.nan, stable), kind)
 
-    def _unheard(self, rows: Ints, empty: Bools, now_s: float) -> Bools:
+    def _heard(self, rows: Ints) -> None:
+        """Something was asked of these, or somebody said that nothing was."""
+        self._silent_until_s[rows] = -np.inf
+        self._lively[rows] = self._decided[rows]
+
+    def _unheard(self, rows: Ints, now_s: float) -> Bools:
         """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
-        until_s = np.where(empty, self._silent_until_s[rows], -np.inf)
+        until_s = self._silent_until_s[rows]
         begins = (until_s == np.inf) & (self._ready[rows] >= self._listens_from[rows])
         if begins.any():
             until_s[begins] = now_s + self._rows.targets(rows[begins]).stable_window_s
@@ -349,10 +393,14 @@ class Revisions:
         unheard: Bools = now_s < until_s
         return unheard
 
-    def _record(self, rows: Ints, figures: Floats, now_s: float) -> None:
+    def _record(self, rows: Ints, figures: Floats, now_s: float) -> Bools:
+        """Put them into the windows; returns which of them say that something was asked."""
         stamps, concurrency, proxied_concurrency, requests, proxied_requests = figures
-        times_s = np.where((stamps <= 0) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
-        self._collector.record(rows, times_s, concurrency - proxied_concurrency, requests - proxied_requests)
+        times_s = np.where((stamps < now_s - PAST_S_MAX) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
+        concurrency, requests = concurrency - proxied_concurrency, requests - proxied_requests
+        self._collector.record(rows, times_s, concurrency, requests)
+        asked: Bools = (concurrency != 0) | (requests != 0)
+        return asked
 
     def _pokes(self, rows: Ints, figures: Floats) -> Ints:
         """The rows at zero whose revision is in use."""
@@ -370,14 +418,17 @@ class Revisions:
         """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row
         keeps its order.
 
-        Left out are unknown revisions, and what is not finite: it would stay in a window's total for ever.
+        Left out, and counted, are unknown revisions and what is no number, or none that makes sense.
         """
         count = len(messages)
         rows = self._numbers.rows(map(_key_of, messages), count)
         numbers = chain.from_iterable(map(_figures_of, map(_stat_of, messages)))
         figures = np.fromiter(numbers, np.float64, count * len(_FIGURES)).reshape(count, len(_FIGURES)).T
-        usable = (rows != NO_ROW) & np.isfinite(figures).all(axis=0)
+        known = rows != NO_ROW
+        usable = known & (np.abs(figures[1:]).sum(axis=0) <= FIGURE_MAX)
         if not usable.all():
+            self.unknown += int((~known).sum())
+            self.senseless += int((known & ~usable).sum())
             rows, figures = rows[usable], figures[:, usable]
         if len(set(rows.tolist())) == len(rows):
             if len(rows):

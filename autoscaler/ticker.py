@@ -21,15 +21,22 @@ class Ticker:
 
     `hears` says whether silence can be told from deafness. While it is False nothing is decided by the
     clock: a revision would go to zero because its reports are lost. Reports themselves still scale up.
+    `now()` is the time that windows go by.
     """
 
     def __init__(
-        self, revisions: Revisions, clock: Clock, act: Callable[[Ticked], object], hears: Callable[[], bool]
+        self,
+        revisions: Revisions,
+        clock: Clock,
+        act: Callable[[Ticked], object],
+        hears: Callable[[], bool],
+        now: Callable[[], float],
     ) -> None:
         self._revisions = revisions
         self._clock = clock
         self._act = act
         self._hears = hears
+        self._now = now
         self._timer: Cancellable | None = None
         self._closed = False
         self.ticks = 0
@@ -57,6 +64,6 @@ class Ticker:
         try:
             if self._hears():
                 self.ticks += 1
-                self._act(self._revisions.tick(self._clock.wall()))
+                self._act(self._revisions.tick(self._now()))
         finally:
             self.wake()

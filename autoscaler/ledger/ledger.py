@@ -70,7 +70,7 @@ class Ledger:
         slots = np.fromiter((self._slot(ticked.keys[index]) for index in news), np.int64, len(news))
         rows = self._latest[slots]
         _fill(rows, tick, news, now_s)
-        rows["rps"] = ticked.rps[news]
+        rows["decided_s"], rows["rps"] = ticked.now_s, ticked.rps[news]
         for name in OTHER_METRICS:
             rows[f"extra_{name}"] = extra[name][news] if extra and name in extra else np.nan
         rows["rule"] = _rules(rows)
@@ -230,7 +230,7 @@ def _undecided(row: Records) -> Records:
 
 def _fill(rows: Records, tick: Tick, chosen: Ints, now_s: float) -> None:
     """Inputs, rules and outcome of the chosen elements of a tick."""
-    rows["kind"], rows["at_s"], rows["decided_s"] = Kind.TICK, now_s, now_s
+    rows["kind"], rows["at_s"] = Kind.TICK, now_s
     for name in ("stable", "panic", "ready_pods"):
         rows[name] = getattr(tick.seen, name)[chosen]
     for name in Target._fields:

@@ -410,6 +410,7 @@ async def test_the_state_of_each_decision_can_be_read(world: World) -> None:
         "metric": "concurrency",
         "requests_per_s": 1.0,
         "target": 7.0,
+        "activators": 3,
     }
 
 
