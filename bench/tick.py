@@ -6,7 +6,7 @@ full stable window of 60 s and pods, and nothing changes; `_silent`: the same wi
 `_weighted`: with exponential averages. `first_request_us` is from the report of a revision at zero to its decision.
 `record_us` is from decoded reports into the windows, `decode_us` what reading one from its frame takes before that.
 `bytes_per_revision` is resident memory, names and windows included, of revisions that had requests once and have been
-idle since.
+idle since. `idle_cpu_percent_5000` is of one core: the whole program and its store, with so many revisions at zero.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from autoscaler.metrics.collector import Collection
 from autoscaler.metrics.receive import Reports
 from autoscaler.revisions import Revisions
 from bench.report import parser_of, report
+from bench.tick_idle import idle_cpu_percent
 from swell.api.meta import Key
 from swell.testing.processes import rss_mb
 from swell.wire.report import decode_report, encode_messages
@@ -42,12 +43,13 @@ def main() -> None:
     """Parse, measure, print."""
     parser = parser_of("tick", __doc__)
     parser.add_argument("--rounds", type=int, default=15, help="ticks of which the median counts")
+    parser.add_argument("--idle-seconds", type=float, default=15.0, help="length of the measurement of idle CPU")
     options = parser.parse_args()
-    report(measure(options.rounds), as_json=options.json)
+    report(measure(options.rounds, options.idle_seconds), as_json=options.json)
 
 
-def measure(rounds: int) -> dict[str, float]:
-    """Milliseconds, microseconds and bytes."""
+def measure(rounds: int, idle_s: float) -> dict[str, float]:
+    """Milliseconds, microseconds, bytes, and percent of a core."""
     return {
         "tick_ms_10k": alone(tick_ms, 10_000, rounds),
         "tick_ms_100k": alone(tick_ms, 100_000, rounds),
@@ -58,10 +60,11 @@ def measure(rounds: int) -> dict[str, float]:
         "decode_us": alone(decode_us, 10_000, rounds),
         "bytes_per_revision": alone(bytes_per_revision, 100_000),
         "bytes_per_revision_10k": alone(bytes_per_revision, 10_000),
+        "idle_cpu_percent_5000": alone(idle_cpu_percent, 5_000, idle_s),
     }
 
 
-def alone(part: Callable[..., float], *arguments: int) -> float:
+def alone(part: Callable[..., float], *arguments: float) -> float:
     """One part in a fresh process, on one core."""
     core = max(os.sched_getaffinity(0))
     with ProcessPoolExecutor(1, get_context("spawn"), os.sched_setaffinity, (0, {core})) as pool:
@@ -71,11 +74,11 @@ def alone(part: Callable[..., float], *arguments: int) -> float:
 def tick_ms(count: int, rounds: int, silent_s: int = 0, weighted: bool = False) -> float:
     """One tick over so many revisions: windows, decisions, ledger."""
     revisions, ledger = Revisions(), Ledger()
-    keys = open_revisions(revisions, count, weighted)
+    second = list(frames(open_revisions(revisions, count, weighted), 10.0))
     took = []
     for now_s in seconds(WINDOW_S + silent_s + 2 * rounds):
         if now_s < START_S + WINDOW_S or not silent_s:
-            for reports in frames(keys, 10.0):
+            for reports in second:
                 revisions.receive(reports, now_s)
         if now_s % 2 == 0:
             began_s = time.thread_time()

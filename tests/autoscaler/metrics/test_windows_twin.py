@@ -135,9 +135,25 @@ class Machine(RuleBasedStateMachine):
             self.twins[row].record(time_s, value)
         self.read(0)
 
+    @rule(seconds=st.integers(1, 9), value=VALUES)
+    def fill(self, seconds: int, value: float) -> None:
+        """A sample each second for all rows."""
+        rows = np.array(sorted(self.twins), np.int64)
+        for _ in range(seconds):
+            self.now_s += 1
+            value += 1
+            self.windows.record(rows, np.full(len(rows), self.now_s), np.full(len(rows), value))
+            for twin in self.twins.values():
+                twin.record(self.now_s, value)
+        self.read(0)
+
     @rule(ahead_s=st.one_of(st.integers(0, 3), st.integers(-5, 100)))
+    def look_around(self, ahead_s: int) -> None:
+        """Reading leaves no trace, whatever time it is as of."""
+        self.read(ahead_s)
+        self.read(0)
+
     def read(self, ahead_s: int) -> None:
-        """As of now, or of another time: reading must leave no trace."""
         rows, now_s = np.array(sorted(self.twins), np.int64), self.now_s + ahead_s
         averages, empty = self.windows.averages(rows, now_s), self.windows.empty(rows, now_s)
         for row, average, nothing in zip(rows.tolist(), averages.tolist(), empty.tolist(), strict=True):
@@ -146,9 +162,8 @@ class Machine(RuleBasedStateMachine):
             assert nothing == twin.empty(now_s)
 
     def teardown(self) -> None:
-        for ahead_s in (0, 1, 0):
-            self.read(ahead_s)
+        self.look_around(1)
 
 
 TestWindowsAndTheirTwins = Machine.TestCase
-TestWindowsAndTheirTwins.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestWindowsAndTheirTwins.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
