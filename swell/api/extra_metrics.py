@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any, Final
 
 from swell.api import labels
@@ -73,8 +74,12 @@ class ExtraMetric:
 def read_metrics(annotations: Mapping[str, str]) -> tuple[ExtraMetric, ...]:
     """What a revision's annotations say; a list with a fault counts as absent."""
     text = annotations.get(labels.METRICS)
-    if text is None:
-        return ()
+    return () if text is None else _read(text)
+
+
+@lru_cache(maxsize=512)
+def _read(text: str) -> tuple[ExtraMetric, ...]:
+    """Kept, as objects are read at each of their changes, and these seldom have any."""
     reader = _Reader("")
     metrics = reader.read(text)
     return () if reader.errors else metrics

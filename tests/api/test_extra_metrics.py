@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from swell.api import labels
 from swell.api.admission import Denied, admit
+from swell.api.allowed_hosts import read_hosts
 from swell.api.extra_metrics import ExtraMetric, MetricType, metric_faults, read_metrics
 from swell.api.field_errors import render
 from swell.api.kinds import CONFIGURATION, REVISION, SERVICE
@@ -18,6 +22,7 @@ from swell.api.settings import ApiSettings, AutoscalerLimits
 
 PATH = "spec.template.metadata.annotations"
 AT = f"{PATH}.swell.dev/metrics"
+DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 HOSTS = ("prom:9090", "*.internal")
 
 
@@ -186,6 +191,14 @@ def test_a_host_that_is_allowed_no_longer_does_not_stop_the_controllers() -> Non
 def test_outside_the_template_it_is_refused_as_it_would_do_nothing() -> None:
     with pytest.raises(Denied, match='invalid key name "swell.dev/metrics": metadata.annotations'):
         admit(object_of(SERVICE, "metadata"), SETTINGS)
+
+
+def test_the_example_in_the_docs_is_in_order() -> None:
+    (example,) = re.findall(r"```yaml\n(spec:.*?)```", DOCS.read_text(), re.S)
+    annotations = yaml.safe_load(example)["spec"]["template"]["metadata"]["annotations"]
+    hosts = read_hosts("prometheus.monitoring:9090, *.shop")
+    assert metric_faults(annotations, PATH, labels.CLASS_KPA, hosts) == []
+    assert [metric.name for metric in read_metrics(annotations)] == ["rps", "cpu", "memory", "mail", "prometheus"]
 
 
 words = st.sampled_from(["type", "target", "rps", "cpu", "json", "url", "70%", "1", "-", "{", "}", "[", "]", ":", ", "])

@@ -13,7 +13,7 @@ from swell.api.meta import Obj
 from swell.kube.client import WatchEvent
 from swell.kube.errors import KubeError
 from swell.local.apiserver.calls import Call
-from swell.local.apiserver.failures import bad_request, status_of
+from swell.local.apiserver.failures import bad_request, method_not_allowed, status_of
 from swell.local.apiserver.hub import Subscription
 from swell.local.apiserver.selection import Selection
 from swell.local.apiserver.server import ApiServer
@@ -28,6 +28,8 @@ BATCH_EVENTS_MAX: Final = 256
 
 async def serve_watch(server: ApiServer, call: Call, selection: Selection | None = None) -> web.StreamResponse:
     """Stream until the timeout, or until the client goes. Raises `KubeError` before the first byte only."""
+    if "watch" not in call.target.resource.verbs:
+        raise method_not_allowed()
     watch = _Watch(server, call, selection or selection_of(call.query))
     response = web.StreamResponse(headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
     response.enable_chunked_encoding()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controller.resources.meta import exactly
+from controller.resources.meta import child_annotations, exactly
 from controller.resources.podautoscaler import make_podautoscaler, reachability
 from swell.api import labels
 from swell.api.kinds import REVISION
@@ -50,3 +50,12 @@ def test_reachability_follows_the_routing_state_unless_the_pods_are_hopeless() -
 def test_a_reachability_that_is_not_known_any_more_is_taken_off() -> None:
     seen = make_podautoscaler(revision(), "Reachable")
     assert difference(exactly(make_podautoscaler(revision(), "", seen), seen), seen) == {"spec": {"reachability": None}}
+
+
+def test_the_list_of_metrics_is_about_scaling_so_that_pods_are_not_replaced_because_of_it() -> None:
+    noted = revision(annotations={labels.METRICS: "[{type: rps, target: 1}]", labels.CREATOR: "alice"})
+    assert child_annotations(noted) == {labels.CREATOR: "alice"}
+    seen = make_podautoscaler(noted, "")
+    assert seen["metadata"]["annotations"][labels.METRICS] == "[{type: rps, target: 1}]"
+    wanted = make_podautoscaler(revision(annotations={}), "", seen)
+    assert labels.METRICS not in wanted["metadata"]["annotations"]

@@ -290,3 +290,14 @@ async def test_a_pod_is_bound_and_evicted(client: Any) -> None:
     assert (await client.call("GET", f"{pods}/one"))[1]["metadata"]["deletionGracePeriodSeconds"] == 3
     status, told = await client.call("GET", f"{pods}/one/log")
     assert (status, told["reason"]) == (501, "NotImplemented")
+
+
+async def test_what_pods_use_is_read_and_neither_watched_nor_written(client: Any) -> None:
+    metrics = "/apis/metrics.k8s.io/v1beta1/namespaces/default/pods"
+    status, told = await client.call("GET", metrics)
+    assert (status, told["kind"], told["items"]) == (200, "PodMetricsList", [])
+    assert (await client.call("GET", f"{metrics}?watch=true"))[0] == 405
+    assert (await client.call("POST", metrics, json={"metadata": {"name": "a"}}))[0] == 405
+    assert (await client.call("DELETE", f"{metrics}/a"))[0] == 405
+    _, group = await client.call("GET", "/apis/metrics.k8s.io/v1beta1")
+    assert [(each["name"], each["verbs"]) for each in group["resources"]] == [("pods", ["get", "list"])]
