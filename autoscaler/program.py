@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autoscaler import figures
 from autoscaler.address import Address
 from autoscaler.configmaps import ConfigMaps
+from autoscaler.hpa_controller import HorizontalAutoscalers
 from autoscaler.leaving import Leaving
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
@@ -132,6 +133,7 @@ class Autoscaler:
         self._nodes = Informer(kube, NODE, clock=clock)
         self._nodes.add_handler(self._node_changed)
         self._counting: asyncio.Task[None] | None = None
+        self.horizontal = HorizontalAutoscalers(kube, clock, self._pods)
         self._config_maps = ConfigMaps(kube, clock, self._configured)
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
@@ -158,9 +160,11 @@ class Autoscaler:
         if self._settings.pace_starts:
             # Not waited for: without nodes, by rights say, pods start as they always did.
             self._counting = asyncio.create_task(self._nodes.start())
+        await self.horizontal.start()
         for informer in (self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
+        self._daemons.spawn(self.horizontal.run(), "hpa controller")
         await self._listen(self._settings.listen_ip, self._settings.port)
         if self._address is not None:
             await self._address.start(self.port)
@@ -177,7 +181,7 @@ class Autoscaler:
 
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
-        yield from of_controllers({"podautoscaler": self._controller})
+        yield from of_controllers({"podautoscaler": self._controller, "hpa": self.horizontal.controller})
         yield from figures.of_decisions(self.ticker, self.receiver, self.revisions)
         yield from figures.of_scrapes(self.scraper)
         yield from figures.of_revisions(self.revisions.describe(self._now()), self.podautoscalers, self._pods)
@@ -195,6 +199,7 @@ class Autoscaler:
         await self.scraper.close()
         for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
             await informer.close()
+        await self.horizontal.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
         await self._config_maps.close()
@@ -243,6 +248,7 @@ class Autoscaler:
         for key in self.podautoscalers.configure(config.autoscaler, config.progress_deadline_s):
             self.scraper.follow(key, self.podautoscalers.scrape_window_s(key))
             self._enqueue(key)
+        self.horizontal.configure(config.autoscaler)
 
     def _deployment_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.scaler.changed(old, new)
@@ -275,10 +281,12 @@ class Autoscaler:
     def _counted(self, owners: Iterable[Owner], delay_s: float = 0.0) -> None:
         for owner in owners:
             self.podautoscalers.pods_changed(owner)
+            self.horizontal.pods_changed(owner)
             self._enqueue(owner.revision, delay_s)
 
     def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.podautoscalers.changed(old, new)
+        self.horizontal.changed(old, new)
         obj = new if new is not None else old
         assert obj is not None
         if new is None:
