@@ -13,6 +13,7 @@ from autoscaler.configmaps import ConfigMaps
 from autoscaler.explain import reason
 from autoscaler.extra import ExtraMetrics
 from autoscaler.handover import Handover, Running, ready_since_s
+from autoscaler.hpa_controller import HorizontalAutoscalers
 from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
 from autoscaler.ledger.ledger import Ledger
@@ -157,6 +158,7 @@ class Autoscaler:
         self._nodes = Informer(kube, NODE, clock=clock)
         self._nodes.add_handler(self._node_changed)
         self._counting: asyncio.Task[None] | None = None
+        self.horizontal = HorizontalAutoscalers(kube, clock, self._pods)
         self._config_maps = ConfigMaps(kube, clock, self._configured)
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
         self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
@@ -185,6 +187,7 @@ class Autoscaler:
         if self._settings.pace_starts:
             # Not waited for: without nodes, by rights say, pods start as they always did.
             self._counting = asyncio.create_task(self._nodes.start())
+        await self.horizontal.start()
         for informer in (self._activators, self._configs, self._deployments, self._revision_pods, self._autoscalers):
             await informer.start()
         if self._keeper is not None:
@@ -192,6 +195,7 @@ class Autoscaler:
             self._daemons.spawn(self._keeper.run(), "ledger")
         self._daemons.spawn(self._events.run(), "events")
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
+        self._daemons.spawn(self.horizontal.run(), "hpa controller")
         await self._listen(self._settings.listen_ip, self._settings.port)
         if self._address is not None:
             await self._address.start(self.port)
@@ -208,7 +212,7 @@ class Autoscaler:
 
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
-        yield from of_controllers({"podautoscaler": self._controller})
+        yield from of_controllers({"podautoscaler": self._controller, "hpa": self.horizontal.controller})
         yield from figures.of_decisions(self.ticker, self.receiver, self.revisions)
         yield from self.extra.figures()
         yield from figures.of_scrapes(self.scraper)
@@ -229,6 +233,7 @@ class Autoscaler:
         started = (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._activators)
         for informer in (*started, self._nodes):
             await informer.close()
+        await self.horizontal.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)
         await self._config_maps.close()
@@ -325,6 +330,7 @@ class Autoscaler:
         for key in self.podautoscalers.configure(config.autoscaler, config.progress_deadline_s):
             self.scraper.follow(key, self.podautoscalers.scrape_window_s(key))
             self._enqueue(key)
+        self.horizontal.configure(config.autoscaler)
 
     def _deployment_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.scaler.changed(old, new)
@@ -359,10 +365,12 @@ class Autoscaler:
     def _counted(self, owners: Iterable[Owner], delay_s: float = 0.0) -> None:
         for owner in owners:
             self.podautoscalers.pods_changed(owner)
+            self.horizontal.pods_changed(owner)
             self._enqueue(owner.revision, delay_s)
 
     def _autoscaler_changed(self, old: Obj | None, new: Obj | None) -> None:
         self.podautoscalers.changed(old, new)
+        self.horizontal.changed(old, new)
         obj = new if new is not None else old
         assert obj is not None
         self.scraper.follow(key_of(obj), self.podautoscalers.scrape_window_s(key_of(obj)))

@@ -6,6 +6,7 @@ service name to wait for: pods are followed directly.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,8 @@ CONDITIONS: Final = ConditionSet(dependents=(ACTIVE, SCALE_TARGET_INITIALIZED))
 QUEUED: Final = "Queued"
 NO_TRAFFIC: Final = "NoTraffic"
 TIMED_OUT: Final = "TimedOut"
+SKEW_S_MAX: Final = 60.0
+"""How far the clocks of two autoscalers may be apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,17 @@ def next_status(status: PodAutoscalerStatus, pods: Pods, generation: int, now_s:
 
 
 def activity(status: PodAutoscalerStatus, now_s: float) -> tuple[Activity, float]:
-    """Whether the revision is active, and for how many seconds it has been so; no condition is unknown, for 0 s."""
+    """Whether the revision is active, and for how many seconds it has been so; no condition is unknown, for 0 s.
+
+    What lies ahead was written before the clock was set back: nobody knows how long ago, and nobody waits for it.
+    """
     condition = status.condition(ACTIVE)
     if condition is None:
         return Activity.UNKNOWN, 0.0
-    return Activity(condition.status), max(0.0, now_s - condition.last_transition_time)
+    since_s = now_s - condition.last_transition_time
+    if since_s < -SKEW_S_MAX and not condition.is_unknown:
+        since_s = math.inf
+    return Activity(condition.status), max(0.0, since_s)
 
 
 def is_initialized(status: PodAutoscalerStatus) -> bool:

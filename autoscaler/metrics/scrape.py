@@ -60,12 +60,13 @@ def _port(obj: Obj) -> int:
 class _Scraped:
     """One revision. `window_s` None: it is not to be scraped; `blind` None: it has not been found out."""
 
-    __slots__ = ("blind", "error", "meshed", "pods", "round", "timer", "window_s")
+    __slots__ = ("blind", "due_s", "error", "meshed", "pods", "round", "timer", "window_s")
 
     def __init__(self) -> None:
         self.window_s: float | None = None
         self.pods: dict[str, Pod] = {}
         self.timer: Cancellable | None = None
+        self.due_s = 0.0
         self.round: Round | None = None
         self.meshed = False
         self.blind: bool | None = None
@@ -185,6 +186,7 @@ class Scraper:
         if each.timer is None and not self._closed:
             # Spread over the second, so that what comes in between never waits for a thousand scrapes.
             phase_s = zlib.crc32(str(key).encode()) % 1000 / 1000 * PERIOD_S
+            each.due_s = self._clock.now() + phase_s
             each.timer = self._clock.call_later(phase_s, lambda: self._scrape(key, each))
             self._tell(key, each, True, anew=anew)
         elif anew:
@@ -196,7 +198,9 @@ class Scraper:
             self._set_blind(key, blind)
 
     def _scrape(self, key: Key, each: _Scraped) -> None:
-        each.timer = self._clock.call_later(PERIOD_S, lambda: self._scrape(key, each))
+        now_s = self._clock.now()
+        each.due_s = max(each.due_s + PERIOD_S, now_s)  # what is late does not make the next one late
+        each.timer = self._clock.call_later(each.due_s - now_s, lambda: self._scrape(key, each))
         if each.round is not None or self._asker.asking >= ASKING_MAX:
             self.skipped += 1
             return

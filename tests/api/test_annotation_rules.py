@@ -89,7 +89,7 @@ def test_values_that_are_accepted(key: str, values: list[str]) -> None:
         *("scale-down-delay", "scale-to-zero-pod-retention-period"),
     ],
 )
-@pytest.mark.parametrize("text", ["", "many", "1 ", "0x10"])
+@pytest.mark.parametrize("text", ["", "many", "1 ", "0x10", "NaN", "nan", "Inf", "-inf"])
 def test_values_that_do_not_parse_are_named(key: str, text: str) -> None:
     told = render(validate_annotations({PREFIX + key: text}, AutoscalerLimits(), "metadata.annotations"))
     assert told == f"invalid value: {text}: metadata.annotations.{PREFIX}{key}"

@@ -38,7 +38,8 @@ PREFIX = "autoscaling.knative.dev/"
 
 
 class Kube(StoreClient):
-    """The embedded server's client. Counts writes; `refuse` are the errors that the next scale writes meet."""
+    """The embedded server's client. Counts writes; `refuse` are the errors that the next scale writes meet,
+    `refused_kinds` those of creates."""
 
     def __init__(self, server: ApiServer) -> None:
         super().__init__(server)
@@ -46,6 +47,12 @@ class Kube(StoreClient):
         self.scaled: list[int] = []
         self.refuse: list[KubeError] = []
         self.gate: asyncio.Event | None = None
+        self.refused_kinds: dict[Kind, KubeError] = {}
+
+    async def create(self, kind: Kind, obj: Obj, **options: Any) -> Obj:
+        if kind in self.refused_kinds:
+            raise self.refused_kinds[kind]
+        return await super().create(kind, obj, **options)
 
     async def update(self, kind: Kind, obj: Obj, *, subresource: str = "") -> Obj:
         self.writes[f"{kind.kind} {subresource}".strip()] += 1
@@ -265,12 +272,12 @@ class World:
         found = next(condition for condition in conditions if condition["type"] == "Active")
         return found["status"], found.get("reason", "")
 
-    async def http(self, path: str, **headers: str) -> tuple[int, str]:
-        """A GET of the autoscaler's port."""
+    async def http(self, path: str, port: int = 0, **headers: str) -> tuple[int, str]:
+        """A GET of the autoscaler's port, or of another."""
 
         def get() -> tuple[int, str]:
             named = {key.replace("_", "-"): value for key, value in headers.items()}
-            request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers=named)
+            request = urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=named)
             try:
                 with urllib.request.urlopen(request, timeout=10) as answer:
                     return answer.status, answer.read().decode()

@@ -50,7 +50,7 @@ def made(config: AutoscalerConfig | None = None, *, limit: int = 0, reachability
         pytest.param({}, 0, {"metric": "rps", "target": "300"}, (210, 300), id="case 5, larger target"),
     ],
 )
-def test_the_target_of_one_pod(
+def test_cases_1_to_5_the_target_of_one_pod(
     config: dict[str, Any], limit: int, notes: dict[str, str], expected: tuple[float, float]
 ) -> None:
     found = made(AutoscalerConfig(**{"target_utilization": 1.0, **config}), limit=limit, **notes)
@@ -73,7 +73,9 @@ def test_targets_have_no_epsilon() -> None:
         for row in rows
     ],
 )
-def test_the_panic_window_is_in_whole_seconds(stable_s: float, percentage: float, expected: float) -> None:
+def test_cases_6_and_7_the_panic_window_is_in_whole_seconds(
+    stable_s: float, percentage: float, expected: float
+) -> None:
     assert panic_window_s(stable_s, percentage) == expected
 
 

@@ -41,7 +41,9 @@ def status(active: str, *, initialized: bool) -> PodAutoscalerStatus:
         pytest.param(Pods(-1, 0, 0, 0), "Unknown", True, ("Unknown", "Queued", True), id="case 84, then"),
     ],
 )
-def test_active_and_initialized(pods: Pods, active: str, initialized: bool, expected: tuple[str, str, bool]) -> None:
+def test_cases_81_to_84_active_and_initialized(
+    pods: Pods, active: str, initialized: bool, expected: tuple[str, str, bool]
+) -> None:
     found = next_status(status(active, initialized=initialized), pods, 3, NOW_S)
     condition = found.condition(ACTIVE)
     assert condition is not None

@@ -66,6 +66,30 @@ def test_a_bad_value_is_refused_with_key_value_and_what_is_allowed(key: str, val
     assert repr(value) in str(caught.value)
 
 
+FLOATS = (
+    "container-concurrency-target-percentage",
+    "container-concurrency-target-default",
+    "requests-per-second-target-default",
+    "target-burst-capacity",
+    "panic-window-percentage",
+    "panic-threshold-percentage",
+    "max-scale-up-rate",
+    "max-scale-down-rate",
+    "activator-capacity",
+)
+INTEGERS = ("initial-scale", "min-scale", "max-scale", "max-scale-limit")
+FLAGS = ("enable-scale-to-zero", "allow-zero-initial-scale")
+DURATIONS = ("stable-window", "scale-to-zero-grace-period", "scale-to-zero-pod-retention-period", "scale-down-delay")
+
+
+@pytest.mark.parametrize("value", ["NaN", "nan", "Inf", "-Inf", "1e999", "", "many"])
+@pytest.mark.parametrize("key", [*FLOATS, *INTEGERS, *FLAGS, *DURATIONS])
+def test_what_is_no_value_is_refused_by_every_key(key: str, value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        autoscaler.parse({key: value})
+    assert caught.value.key == f"config-autoscaler: {key}"
+
+
 def test_a_limit_alone_is_refused_because_the_default_is_unlimited() -> None:
     with pytest.raises(SettingsError, match="max-scale=0 is not usable: 1 to 5, because max-scale-limit is set"):
         autoscaler.parse({"max-scale-limit": "5"})

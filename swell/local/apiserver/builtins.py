@@ -103,6 +103,13 @@ ROWS: Final[Mapping[Kind, Mapping[str, Any]]] = {
         "check": checks.workload_faults,
         "counts_generations": True,
     },
+    # Kept as objects: nothing in this cluster scales by them.
+    kinds.HORIZONTAL_POD_AUTOSCALER: {
+        "short_names": ("hpa",),
+        "categories": _ALL,
+        "subresources": _STATUS,
+        "derive_status": defaults.plain_status,
+    },
     kinds.ENDPOINT_SLICE: {"defaults": defaults.endpoint_slice, "counts_generations": True},
     kinds.LEASE: {},
     kinds.POD_METRICS: {"singular": "pod", "verbs": ("get", "list")},

@@ -187,6 +187,14 @@ BUILT_IN_COLUMNS: Final[Mapping[str, tuple[Column, ...]]] = {
         AGE,
         Column("Selector", _service_selector, priority=1),
     ),
+    "horizontalpodautoscalers.autoscaling": (
+        NAME,
+        Column("Reference", lambda obj, _: "{kind}/{name}".format(**obj["spec"]["scaleTargetRef"])),
+        Column("MinPods", at("spec", "minReplicas", default=1), type="integer"),
+        Column("MaxPods", number("spec", "maxReplicas"), type="integer"),
+        Column("Replicas", number("status", "currentReplicas"), type="integer"),
+        AGE,
+    ),
     "endpoints": (NAME, Column("Endpoints", _endpoints), AGE),
     "endpointslices.discovery.k8s.io": (
         NAME,

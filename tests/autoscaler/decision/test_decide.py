@@ -81,7 +81,7 @@ class Decider:
         pytest.param({"per_pod": 10, "burst": 81}, 0, 1000, 888, (10, -969, PANIC), id="case 52"),
     ],
 )
-def test_one_decision(
+def test_cases_39_to_46_and_52_one_decision(
     changes: dict[str, Any], ready: float, stable: float, panic: float, expected: tuple[int, int, bool]
 ) -> None:
     assert Decider(target(**changes)).decide(0, ready, stable, panic) == expected
@@ -132,7 +132,7 @@ def test_case_43_panic_raises_and_never_lowers() -> None:
         pytest.param({"burst": 98}, [(0, 8, 100, 100, (10, -92, CALM)), (2, 8, 50, 50, (5, -42, CALM))], id="case 57"),
     ],
 )
-def test_decisions_in_a_row(changes: dict[str, Any], steps: list[Any]) -> None:
+def test_cases_47_to_57_decisions_in_a_row(changes: dict[str, Any], steps: list[Any]) -> None:
     decider = Decider(target(**changes))
     for t, ready, stable, panic, expected in steps:
         assert decider.decide(t, ready, stable, panic) == expected, f"at {t} s"

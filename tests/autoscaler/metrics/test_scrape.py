@@ -17,6 +17,7 @@ from autoscaler.metrics.ask import TIMEOUT_S
 from autoscaler.metrics.scrape import ASKING_MAX, HAND_ON_S, PERIOD_S, PORT_NAME, Scraper, pod_of
 from swell.api.meta import Key, Obj
 from swell.testing.clock import ManualClock
+from swell.testing.sidecar import environment
 from swell.wire.stats import Stat, encode_stat
 
 HELLO = Key("default", "hello-00001")
@@ -164,7 +165,7 @@ async def test_pods_are_asked_each_second_on_one_connection_for_protobuf(world: 
 
 
 async def test_a_queue_proxys_own_port_is_understood(world: World) -> None:
-    statistics = Statistics(Settings.parse(ENVIRONMENT), world.clock)
+    statistics = Statistics(Settings.parse(environment(8080, "127.0.0.2")), world.clock)
     statistics.start()
     server = ProxyServer(StatisticsPort(statistics))
     await server.start("127.0.0.2", 0)
@@ -174,24 +175,6 @@ async def test_a_queue_proxys_own_port_is_understood(world: World) -> None:
     await world.second()
     assert seen(await world.second()) == [2]
     server.close()
-
-
-ENVIRONMENT = {
-    "CONTAINER_CONCURRENCY": "0",
-    "QUEUE_SERVING_PORT": "8012",
-    "QUEUE_SERVING_TLS_PORT": "8112",
-    "REVISION_TIMEOUT_SECONDS": "300",
-    "SERVING_CONFIGURATION": "hello",
-    "SERVING_ENABLE_PROBE_REQUEST_LOG": "false",
-    "SERVING_LOGGING_CONFIG": "",
-    "SERVING_LOGGING_LEVEL": "",
-    "SERVING_NAMESPACE": "default",
-    "SERVING_POD": "own",
-    "SERVING_REVISION": "hello-00001",
-    "SERVING_POD_IP": "127.0.0.2",
-    "SERVING_READINESS_PROBE": '{"tcpSocket": {"port": 8080, "host": "127.0.0.1"}}',
-    "USER_PORT": "8080",
-}
 
 
 async def test_what_some_say_is_taken_for_all(world: World) -> None:
