@@ -137,6 +137,8 @@ def _rule(row: Doc, now_s: float) -> str:
         case "metric":
             name, asked = _metric(row)
             return f"metric {name}: it asks for {pods(asked)}, more than the others"
+        case "metric_hold":
+            return "a metric gives no number (an Event says why): what was decided before stays"
         case "delay":
             return f"scale-down-delay: the most of the last {duration(targets['delay_s'])} counts"
         case "no_data":
@@ -229,5 +231,6 @@ def reason(row: Doc) -> str:
         "down_limit": "max-scale-down-rate",
         "activation": "activation-scale",
         "metric": "another metric",
+        "metric_hold": "a metric without a number",
         "delay": "scale-down-delay",
     }.get(row["rule"], "no decision yet")

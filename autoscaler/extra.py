@@ -28,14 +28,7 @@ if TYPE_CHECKING:
 
 FAILED: Final = "MetricFailed"
 RECOVERED: Final = "MetricRecovered"
-_KINDS: Final = {
-    MetricType.CONCURRENCY: Kind.CONCURRENCY,
-    MetricType.RPS: Kind.RPS,
-    MetricType.CPU: Kind.RESOURCE,
-    MetricType.MEMORY: Kind.RESOURCE,
-    MetricType.PROMETHEUS: Kind.COUNT,
-    MetricType.JSON: Kind.COUNT,
-}
+_KINDS: Final = {each: Kind[each.name] for each in MetricType}
 
 logger = log.get(__name__)
 

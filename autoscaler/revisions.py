@@ -328,6 +328,7 @@ class Revisions:
             "last_use_s": _known(self._collector.last_use_s(row, rps=bool(self._rps[row]))),
             "listens": until_s != math.inf,
             "silence_counts_s": until_s if math.isfinite(until_s) else None,
+            **self._described(row),
         }
 
     def _described(self, row: int) -> dict[str, Any]:

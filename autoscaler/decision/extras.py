@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from autoscaler.arrays import Floats, Ints, RowNumbers, grown
+from autoscaler.arrays import Bools, Floats, Ints, RowNumbers, grown
 from autoscaler.decision.combine import Combined, Extra, combine
 from autoscaler.decision.decide import Limits, Targets, limits
 from swell.api.extra_metrics import METRICS_MAX
@@ -22,15 +22,15 @@ _NO_ROWS: Final[Ints] = np.zeros(0, np.int64)
 
 
 class Kind(IntEnum):
-    """Where a metric's value comes from, as far as decisions care."""
+    """Where a metric's value comes from."""
 
     NONE = 0
     CONCURRENCY = 1
     RPS = 2
-    RESOURCE = 3
-    """Cpu or memory: no pod is without."""
-    COUNT = 4
-    """What a source elsewhere counts."""
+    CPU = 3
+    MEMORY = 4
+    PROMETHEUS = 5
+    JSON = 6
 
 
 class Metric(NamedTuple):
@@ -53,20 +53,28 @@ class Measured(NamedTuple):
 class ExtraTick:
     """What a tick made of these metrics. `indices` are places in the tick's rows, in the order of all the rest.
 
-    `before` is what requests alone want.
+    `before` is what requests alone want, `moved` where a metric wants something else than a tick ago. Shape of `kinds`:
+    (n, m), as in `Extra`.
     """
 
     indices: Ints
     names: list[tuple[str, ...]]
+    kinds: Ints
     before: Floats
     extra: Extra
     combined: Combined
+    moved: Bools
 
     def of(self, index: int) -> dict[str, Measured]:
         """By name, for the row at that place of the tick; nothing for a row without such metrics."""
         for found in np.flatnonzero(self.indices == index):
             return _named(self.names[found], self.extra.values[found], self.extra.targets[found], self.wanted[found])
         return {}
+
+    def most(self, kind: Kind) -> Floats:
+        """The most that a metric of this kind asks for, row by row; NaN without one, or where it is not known."""
+        found: Floats = np.fmax.reduce(np.where(self.kinds == kind, self.wanted, np.nan), axis=1)
+        return found
 
     @property
     def wanted(self) -> Floats:
@@ -135,12 +143,19 @@ class Extras:
         indices, places = self._having(rows)
         if not len(indices):
             return None
-        extra = self._extra(places)
+        kinds = self._kinds[:, places].T
+        extra = Extra(
+            values=self._values[:, places].T,
+            targets=self._targets[:, places].T,
+            used=kinds != Kind.NONE,
+            resource=(kinds == Kind.CPU) | (kinds == Kind.MEMORY),
+        )
         within = Limits(*(limit[indices] for limit in limits(targets, ready_pods)))
         before, activation_pods = pods[indices], targets.activation_pods[indices]
         combined = combine(before, ready_pods[indices], held[indices], within, activation_pods, extra)
-        self._wanted[:, places] = combined.wanted.T
-        return ExtraTick(indices, [self._names[place] for place in places], before, extra, combined)
+        was, self._wanted[:, places] = self._wanted[:, places].T, combined.wanted.T
+        moved = ~((was == combined.wanted) | (np.isnan(was) & np.isnan(combined.wanted))).all(axis=1)
+        return ExtraTick(indices, [self._names[place] for place in places], kinds, before, extra, combined, moved)
 
     def of(self, row: int) -> dict[str, Measured]:
         """The last values of a row, by name."""
@@ -157,15 +172,6 @@ class Extras:
         places = self._place[rows]
         indices = np.flatnonzero(places != _NOWHERE)
         return indices, places[indices]
-
-    def _extra(self, places: Ints) -> Extra:
-        kinds = self._kinds[:, places].T
-        return Extra(
-            values=self._values[:, places].T,
-            targets=self._targets[:, places].T,
-            used=kinds != Kind.NONE,
-            resource=kinds == Kind.RESOURCE,
-        )
 
     def _take(self, row: int) -> int:
         place = self._places.take(row)

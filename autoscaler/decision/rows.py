@@ -153,6 +153,8 @@ class Rows:
         decision = Decision(pods, raw.excess_burst, raw.panic, raw.steps)
         decided = ~np.isnan(pods)
         news = self._news(rows, decision, seen, before, decided)
+        if extras is not None:
+            news[extras.indices] |= extras.moved
         notify = self._publish(rows[decided], decision, seen, decided)
         # A delayed count above zero must go on being recorded, or it would be too old at the next tick.
         delay_s = self._delay_s[rows]

@@ -29,10 +29,12 @@ class Rule(IntEnum):
     """Another metric of the revision asks for more."""
     DELAY = 9
     """The scale-down delay."""
+    METRIC_HOLD = 10
+    """While a metric gives no number, no pods are taken away."""
 
 
 def deciding(
-    targets: Targets, steps: Steps, panic: Panic, decided: Floats, others: Floats, desired: Floats
+    targets: Targets, steps: Steps, panic: Panic, decided: Floats, others: Floats, delay_s: Floats, desired: Floats
 ) -> NDArray[np.uint8]:
     """The `Rule` of each row. Shapes: all (n,).
 
@@ -43,11 +45,13 @@ def deciding(
     asked = np.where(by_panic, steps.asked_panic, steps.asked_stable)
     won = np.where(by_panic, steps.want_panic, steps.want_stable)
     limited = np.minimum(np.maximum(asked, steps.down_limit), steps.up_limit)
+    asked_for = np.fmax(np.fmax(decided, others), -1.0)
     found = np.select(
         [
             np.isnan(desired),
-            desired > np.fmax(decided, others),
-            others > decided,
+            (desired > asked_for) & (delay_s > 0),
+            desired > asked_for,
+            others > np.nan_to_num(decided, nan=-1.0),
             panic.on & (decided > np.maximum(steps.want_stable, steps.want_panic)),
             (won == targets.activation_pods) & (won > limited),
             asked > won,
@@ -57,6 +61,7 @@ def deciding(
         [
             Rule.NO_DATA,
             Rule.DELAY,
+            Rule.METRIC_HOLD,
             Rule.METRIC,
             Rule.PANIC_HOLD,
             Rule.ACTIVATION,

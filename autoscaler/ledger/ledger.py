@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from autoscaler.arrays import Floats, Ints, RowNumbers
 from autoscaler.decision.bounds import Activity, ScaleState, ScaleStep
 from autoscaler.decision.decide import Panic, Steps
+from autoscaler.decision.extras import Kind as MetricKind
 from autoscaler.decision.rows import UNDECIDED, Target, Tick
 from autoscaler.decision.rule import deciding
 from autoscaler.ledger.ring import Ring
@@ -61,8 +62,8 @@ class Ledger:
         """How many rows the rings hold."""
         return len(self._changes) + len(self._others)
 
-    def ticked(self, ticked: Ticked, now_s: float, extra: Mapping[str, Floats] | None = None) -> None:
-        """Write down a tick. `extra` has what other metrics ask for, by the names in `OTHER_METRICS`; NaN: nothing."""
+    def ticked(self, ticked: Ticked, now_s: float) -> None:
+        """Write down a tick."""
         tick = ticked.tick
         news = np.flatnonzero(tick.news)
         if not len(news):
@@ -72,7 +73,7 @@ class Ledger:
         _fill(rows, tick, news, now_s)
         rows["decided_s"], rows["rps"] = ticked.now_s, ticked.rps[news]
         for name in OTHER_METRICS:
-            rows[f"extra_{name}"] = extra[name][news] if extra and name in extra else np.nan
+            rows[f"extra_{name}"] = _most(tick, MetricKind[name.upper()])[news]
         rows["rule"] = _rules(rows)
         changed = tick.notify[news] | (tick.before.on != tick.decision.panic.on)[news]
         rows["changed"] = changed
@@ -244,10 +245,17 @@ def _fill(rows: Records, tick: Tick, chosen: Ints, now_s: float) -> None:
     rows["desired"], rows["excess_burst"] = tick.decision.pods[chosen], tick.decision.excess_burst[chosen]
 
 
+def _most(tick: Tick, kind: MetricKind) -> Floats:
+    found = np.full(len(tick.rows), np.nan)
+    if tick.extras is not None:
+        found[tick.extras.indices] = tick.extras.most(kind)
+    return found
+
+
 def _rules(rows: Records) -> NDArray[np.uint8]:
     others = np.full(len(rows), np.nan)
     for name in OTHER_METRICS:
         others = np.fmax(others, rows[f"extra_{name}"])
     steps = Steps(**{name: rows[name] for name in _STEPS})
     panic = Panic(rows["since_after_s"], rows["pods_max_after"])
-    return deciding(targets_of(rows), steps, panic, rows["undelayed"], others, rows["desired"])
+    return deciding(targets_of(rows), steps, panic, rows["undelayed"], others, rows["delay_s"], rows["desired"])

@@ -29,7 +29,7 @@ class Kind(IntEnum):
     """The Deployment's replicas were written."""
 
 
-EXTRA: Final = ("concurrency", "rps", "cpu", "memory", "prometheus", "url", "floor", "policy")
+EXTRA: Final = ("concurrency", "rps", "cpu", "memory", "prometheus", "json", "floor", "policy")
 """Rules that only some revisions have, in pods: what each metric asks for, the scheduled floor, the policy's answer."""
 OTHER_METRICS: Final = EXTRA[:6]
 OTHER_BOUNDS: Final = EXTRA[6:]

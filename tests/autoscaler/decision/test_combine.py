@@ -17,8 +17,8 @@ from autoscaler.decision.rows import Rows, Target, Tick
 
 START_S = 1_700_000_000.0
 TARGET = Target(10.0, 12.0, 211.0, 100.0, 2.0, 1000.0, 2.0, 60.0, True, 0.0)
-QUEUE = Metric("queue", 5.0, Kind.COUNT)
-CPU = Metric("cpu", 0.7, Kind.RESOURCE)
+QUEUE = Metric("queue", 5.0, Kind.JSON)
+CPU = Metric("cpu", 0.7, Kind.CPU)
 NAN = math.nan
 
 

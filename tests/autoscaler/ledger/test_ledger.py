@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from autoscaler.decision.bounds import Clamp
+from autoscaler.decision.extras import Kind as MetricKind
+from autoscaler.decision.extras import Metric
 from autoscaler.decision.rows import Target
 from autoscaler.decision.rule import Rule
 from autoscaler.ledger.ledger import BYTES_MAX, ROWS_MAX, Ledger
@@ -131,10 +135,26 @@ def test_fewer_than_the_down_rate_allows_is_the_down_limit() -> None:
 def test_another_metric_that_asks_for_more_is_told_by_name() -> None:
     world = World()
     world.open()
+    world.revisions.measure(HELLO, [Metric("jobs", 10.0, MetricKind.JSON)])
     world.report(5)
-    world.tick(0.5, extra={"cpu": 3.0})
+    world.revisions.measured(HELLO, {"jobs": 25.0}, world.now_s)
+    world.tick(0.5)
     row = world.ledger.of(HELLO)[-1]
-    assert (row["rule"], row["extra_cpu"]) == (Rule.METRIC, 3.0)
+    assert (row["rule"], row["extra_json"], row["undelayed"], row["desired"]) == (Rule.METRIC, 3.0, 1.0, 3.0)
+
+
+def test_a_metric_without_a_number_is_told_as_what_holds_the_pods() -> None:
+    world = World()
+    world.open()
+    world.revisions.measure(HELLO, [Metric("jobs", 10.0, MetricKind.JSON)])
+    world.report(5)
+    world.revisions.measured(HELLO, {"jobs": 25.0}, world.now_s)
+    world.tick(0.5)
+    world.revisions.measured(HELLO, {"jobs": math.nan}, world.now_s)
+    world.tick(0.5)
+    row = world.ledger.of(HELLO)[-1]
+    assert (row["rule"], row["desired"]) == (Rule.METRIC_HOLD, 3.0)
+    assert math.isnan(row["extra_json"])
 
 
 def test_rows_are_bounded_by_number_and_by_bytes_and_changes_outlive_the_others() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from autoscaler.decision.bounds import Activity, ScaleRules, ScaleState, ScaleStep, scale_step
 from autoscaler.decision.rows import Target
 from autoscaler.ledger.ledger import Ledger
@@ -54,12 +52,11 @@ class World:
         for ticked in self.revisions.receive([(key, stat) for key in keys or (HELLO,)], self.now_s):
             self.ledger.ticked(ticked, self.now_s)
 
-    def tick(self, seconds: float = 2.0, extra: dict[str, float] | None = None) -> None:
+    def tick(self, seconds: float = 2.0) -> None:
         """Let that much time pass, then tick."""
         self.now_s += seconds
         ticked = self.revisions.tick(self.now_s)
-        arrays = {name: np.full(len(ticked.keys), value) for name, value in (extra or {}).items()}
-        self.ledger.ticked(ticked, self.now_s, arrays)
+        self.ledger.ticked(ticked, self.now_s)
         for key in ticked.changed():
             self.step(key)
 
