@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
-from autoscaler.handover import Handover, Running, ready_since_s
+from autoscaler.handover import Running, ready_since_s
 from autoscaler.leaving import Leaving
 from autoscaler.ledger import Ledger
 from autoscaler.metrics.receive import Receiver, Reports
@@ -19,6 +19,7 @@ from autoscaler.pods import Owner, PodCounts, owner_of
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.settings import Settings
+from autoscaler.takeover import TakeOver
 from autoscaler.ticker import Ticker
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
@@ -120,8 +121,8 @@ class Autoscaler:
             kube, clock, self.revisions, self._pods, self.scaler, lambda: self.receiver.connected
         )
         self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
-        self._handover = Handover()
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
+        self._takeover = TakeOver(clock, self.revisions, self._running, self.ticker.at_once)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
             Address(kube, clock, settings.system_namespace, settings.pod_ip)
@@ -138,7 +139,7 @@ class Autoscaler:
         self._activators = Informer(
             kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
         )
-        self._activators.add_handler(self._activator_changed)
+        self._activators.add_handler(lambda old, new: self._takeover.expect(self._activators.items()))
         self._revision_pods.add_index(REVISION, _revision_of)
         self._leaving = Leaving(
             kube, clock, lambda revision: self._revision_pods.indexed(REVISION, str(revision)), self.receiver.loads
@@ -207,34 +208,15 @@ class Autoscaler:
         self.ticker.wake()
 
     def _told(self, history: History) -> None:
-        """An activator's last minute. Once that of each is in, decisions go on from where the last autoscaler was."""
-        now_s = self._clock.wall()
-        recalled = ((Key(each.namespace, each.revision), each.samples) for each in history.revisions)
-        self.revisions.recall(recalled, now_s)
-        if self._handover.done:
-            self.ticker.wake()
-            return
-        self._handover.told(history.activator, now_s - history.age_s)
-        self._take_over()
-        # More may be needed already, and nothing is taken away before it is known that it is not.
-        self.ticker.at_once()
+        self._takeover.told(history)
+        self.ticker.wake()
 
-    def _activator_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._handover.expect(self._activators.items())
-        self._take_over()
-
-    def _take_over(self) -> None:
-        """Once, when all have told."""
-        if self._handover.done or not self._handover.complete:
-            return
-        now_s = self._clock.wall()
-        running = {
-            key: Running(replicas, ready_since_s(self._revision_pods.indexed(REVISION, str(key))))
+    def _running(self) -> dict[Key, Running]:
+        pods = self._revision_pods
+        return {
+            key: Running(replicas, ready_since_s(pods.indexed(REVISION, str(key))))
             for key, replicas in self.podautoscalers.held()
         }
-        self.revisions.take_over(running, self._handover.known_from_s, now_s)
-        self._handover.done = True
-        logger.info("took over", revisions=len(running), known_s=now_s - self._handover.known_from_s)
 
     def _decided(self, ticked: Ticked) -> None:
         self.ledger.decided(ticked, self._clock.wall())
