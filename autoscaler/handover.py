@@ -1,4 +1,4 @@
-"""Taking over from another autoscaler: who has told what it remembers, and the panic that the last one was in.
+"""The panic that another autoscaler was in, for the one that takes over from it.
 
 The windows come back as they were, for activators keep what they have reported. Panic is not reported; it follows from
 what was. Knows no sockets and no clock; times are unix seconds.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
 
-from autoscaler.arrays import Floats
+from autoscaler.arrays import Bools, Floats, Ints
 from autoscaler.decision.decide import Observed, Panic, Targets, decide
-from autoscaler.metrics.collector import Collection
+from autoscaler.metrics.collector import Collection, Collector
 from autoscaler.metrics.windows import Windows
 from autoscaler.pods import State, state_of
 from swell.api.meta import Obj, parse_rfc3339
@@ -33,35 +33,6 @@ class Running:
     ready_since_s: Sequence[float]
 
 
-class Handover:
-    """Until `complete`, less may have been told than was reported, and nothing may be taken away for that.
-
-    `expect` all activators there are. Where that is not known, as on one machine, one is all.
-    """
-
-    def __init__(self) -> None:
-        self._known_from_s: dict[str, float] = {}
-        self._expected: set[str] = set()
-        self.done = False
-
-    def expect(self, pods: Iterable[Obj]) -> None:
-        """The activators' pods. One that is about to end has still reported, and one that starts has not."""
-        self._expected = {pod["metadata"]["name"] for pod in pods if state_of(pod) in (State.READY, State.TERMINATING)}
-
-    def told(self, activator: str, known_from_s: float) -> None:
-        """An activator has told its history, which lacks nothing since then."""
-        self._known_from_s[activator] = known_from_s
-
-    @property
-    def complete(self) -> bool:
-        return bool(self._known_from_s) and self._expected <= self._known_from_s.keys()
-
-    @property
-    def known_from_s(self) -> float:
-        """Since when nothing is missing of any of them. Before an activator's own time another may have been there."""
-        return max(self._known_from_s.values())
-
-
 def ready_since_s(pods: Iterable[Obj]) -> list[float]:
     """Since when each of the pods that are ready has been so, the oldest first."""
     return sorted(_ready_since_s(pod) for pod in pods if state_of(pod) is State.READY)
@@ -72,7 +43,23 @@ def _ready_since_s(pod: Obj) -> float:
     return parse_rfc3339(ready["lastTransitionTime"]) if "lastTransitionTime" in ready else 0.0
 
 
-def ready_by_second(running: Sequence[Running], now_s: float) -> Floats:
+def replayed(
+    collector: Collector, rows: Ints, rps: Bools, targets: Targets, running: Sequence[Running], now_s: float
+) -> Panic:
+    """The panic that these rows are in by what was recorded of them; who was not asked is calm. Shape: (n,)."""
+    panic = Panic(np.full(len(rows), np.nan), np.zeros(len(rows)))
+    recent = collector.recent(rows, now_s, rps, SECONDS)
+    busy = np.flatnonzero(recent.any(axis=1))
+    if len(busy):
+        some = Targets(**{each.name: getattr(targets, each.name)[busy] for each in fields(Targets)})
+        collections = [collector.collection(row) for row in rows[busy].tolist()]
+        ready = _ready_by_second([running[index] for index in busy.tolist()], now_s)
+        found = _replay(now_s, some, collections, recent[busy], ready)
+        panic.since_s[busy], panic.pods_max[busy] = found.since_s, found.pods_max
+    return panic
+
+
+def _ready_by_second(running: Sequence[Running], now_s: float) -> Floats:
     """How many of the pods that are ready now were so in each of the last `SECONDS`. Shape: (n, SECONDS)."""
     seconds = math.floor(now_s) - np.arange(SECONDS)[::-1]
     return np.array(
@@ -80,7 +67,7 @@ def ready_by_second(running: Sequence[Running], now_s: float) -> Floats:
     ).reshape(len(running), SECONDS)
 
 
-def replay(now_s: float, targets: Targets, collections: Sequence[Collection], recent: Floats, ready: Floats) -> Panic:
+def _replay(now_s: float, targets: Targets, collections: Sequence[Collection], recent: Floats, ready: Floats) -> Panic:
     """The panic state that an autoscaler would be in that had seen these seconds. Shapes: (n,), (n, SECONDS).
 
     `recent`: what was recorded in each second, the present one last. `ready`: pods that were ready then and are still.

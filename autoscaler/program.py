@@ -12,7 +12,7 @@ from autoscaler.address import Address
 from autoscaler.configmaps import ConfigMaps
 from autoscaler.explain import reason
 from autoscaler.extra import ExtraMetrics
-from autoscaler.handover import Handover, Running, ready_since_s
+from autoscaler.handover import Running, ready_since_s
 from autoscaler.hpa_controller import HorizontalAutoscalers
 from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
@@ -28,6 +28,7 @@ from autoscaler.scale_events import ScaleEvents
 from autoscaler.schedules import Schedules
 from autoscaler.settings import Settings
 from autoscaler.steady import Steady
+from autoscaler.takeover import TakeOver
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
@@ -146,9 +147,9 @@ class Autoscaler:
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
         self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
         self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
-        self._handover = Handover()
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears, self._now)
         self.scraper = Scraper(clock, self._now, self._scraped, self._set_blind)
+        self._takeover = TakeOver(self._now, self.revisions, self._running, self.ticker.at_once)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
             Address(kube, clock, settings.system_namespace, settings.pod_ip)
@@ -167,7 +168,7 @@ class Autoscaler:
         self._activators = Informer(
             kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
         )
-        self._activators.add_handler(self._activator_changed)
+        self._activators.add_handler(lambda old, new: self._takeover.expect(self._activators.items()))
         self._revision_pods.add_index(REVISION, _revision_of)
         self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
         self._configs.add_handler(self._config_maps.seen)
@@ -251,34 +252,15 @@ class Autoscaler:
         self.ticker.wake()
 
     def _told(self, history: History) -> None:
-        """An activator's last minute. Once that of each is in, decisions go on from where the last autoscaler was."""
-        now_s = self._now()
-        recalled = ((Key(each.namespace, each.revision), each.samples) for each in history.revisions)
-        self.revisions.recall(recalled, now_s)
-        if self._handover.done:
-            self.ticker.wake()
-            return
-        self._handover.told(history.activator, now_s - history.age_s)
-        self._take_over()
-        # More may be needed already, and nothing is taken away before it is known that it is not.
-        self.ticker.at_once()
+        self._takeover.told(history)
+        self.ticker.wake()
 
-    def _activator_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._handover.expect(self._activators.items())
-        self._take_over()
-
-    def _take_over(self) -> None:
-        """Once, when all have told."""
-        if self._handover.done or not self._handover.complete:
-            return
-        now_s = self._now()
-        running = {
-            key: Running(replicas, ready_since_s(self._revision_pods.indexed(REVISION, str(key))))
+    def _running(self) -> dict[Key, Running]:
+        pods = self._revision_pods
+        return {
+            key: Running(replicas, ready_since_s(pods.indexed(REVISION, str(key))))
             for key, replicas in self.podautoscalers.held()
         }
-        self.revisions.take_over(running, self._handover.known_from_s, now_s)
-        self._handover.done = True
-        logger.info("took over", revisions=len(running), known_s=now_s - self._handover.known_from_s)
 
     def _scraped(self, stats: Reports) -> None:
         self.revisions.record(stats, self._now())

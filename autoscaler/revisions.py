@@ -18,10 +18,10 @@ from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, oc
 from autoscaler.decision.decide import Observed, Panic, activators
 from autoscaler.decision.extras import Kind, Metric
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
-from autoscaler.handover import SECONDS, Running, ready_by_second, replay
+from autoscaler.handover import Running, replayed
 from autoscaler.metrics.collector import Averages, Collection, Collector
 from swell.api.meta import Key
-from swell.wire.history import Sample
+from swell.wire.history import RevisionHistory
 from swell.wire.stats import Stat
 
 FUTURE_S_MAX: Final = 5.0
@@ -248,15 +248,19 @@ class Revisions:
                 poked.append(self._tick(pokes, now_s))
         return poked
 
-    def recall(self, reported: Iterable[tuple[Key, list[Sample]]], now_s: float) -> None:
-        """Take what was reported before, oldest first; it never causes a tick at once."""
-        known = [(row, samples) for key, samples in reported if (row := self._numbers.get(key)) is not None and samples]
-        for index in range(max((len(samples) for _, samples in known), default=0)):
-            chosen = [(row, samples[index]) for row, samples in known if index < len(samples)]
-            rows = np.array([row for row, _ in chosen])
-            figures = np.array([sample for _, sample in chosen])
-            self._collector.record(rows, now_s - figures[:, 0], figures[:, 1], figures[:, 2])
-            self._heard(rows)
+    def recall(self, history: Iterable[RevisionHistory], now_s: float) -> None:
+        """Take what was reported before, each revision's oldest first; it never causes a tick at once."""
+        known = [(row, each) for each in history if (row := self._numbers.get(Key(*each[:2]))) is not None]
+        if not known:
+            return
+        samples = [np.frombuffer(each.samples).reshape(-1, 3) for _, each in known]
+        counts = [len(each) for each in samples]
+        turns = np.concatenate([np.arange(count) for count in counts])
+        rows, figures = np.repeat([row for row, _ in known], counts), np.concatenate(samples)
+        for chosen in np.split(np.argsort(turns, kind="stable"), np.cumsum(np.bincount(turns))[:-1]):
+            age_s, concurrency, requests = figures[chosen].T
+            self._collector.record(rows[chosen], now_s - age_s, concurrency, requests)
+        self._heard(rows)
 
     def take_over(self, running: Mapping[Key, Running], known_from_s: float, now_s: float) -> None:
         """Go on where another autoscaler has stopped: all that was reported since `known_from_s` has been recalled.
@@ -269,9 +273,7 @@ class Revisions:
             return
         rows, states = np.array([row for row, _ in found]), [each for _, each in found]
         targets = self._rows.targets(rows)
-        collections = [self._collector.collection(int(row)) for row in rows]
-        recent = self._collector.recent(rows, now_s, self._rps[rows], SECONDS)
-        panic = replay(now_s, targets, collections, recent, ready_by_second(states, now_s))
+        panic = replayed(self._collector, rows, self._rps[rows], targets, states, now_s)
         known = known_from_s <= now_s - targets.stable_window_s
         since_s = np.where(known, panic.since_s, np.fmax(panic.since_s, known_from_s))
         held = np.array([float(each.replicas) for each in states])
@@ -279,10 +281,8 @@ class Revisions:
         # Silence counts from when there was somebody to be silent.
         began_s = np.array([each.ready_since_s[0] if each.ready_since_s else np.inf for each in states])
         silent_until_s = np.maximum(began_s, known_from_s) + targets.stable_window_s
-        silent = self._collector.empty(rows, now_s)
-        self._silent_until_s[rows[silent]] = np.where(np.isinf(began_s), self._silent_until_s[rows], silent_until_s)[
-            silent
-        ]
+        silent = self._collector.empty(rows, now_s) & np.isfinite(began_s)
+        self._silent_until_s[rows[silent]] = silent_until_s[silent]
         self._lively[rows] = True
 
     def describe(self, now_s: float) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from swell.wire.history import HISTORY_S, RevisionHistory, Sample
+from swell.wire.history import HISTORY_S, RevisionHistory
 
 SAMPLES_MAX: Final = 100_000
 """Of all revisions: 24 bytes each and some room to grow, so 3 MB. Beyond that it does not go back the whole minute."""
@@ -60,13 +60,16 @@ class History:
 
     def tell(self, to: str, now_s: float) -> list[RevisionHistory]:
         """All that this autoscaler has not had; from now on it has."""
-        found: dict[Key, list[Sample]] = {}
+        found: dict[Key, array[float]] = {}
         for period in self._periods:
             if period.told == to or period.at_s < now_s - HISTORY_S:
                 continue
             period.told = to
             age_s = now_s - period.at_s
-            for index, key in enumerate(period.keys):
-                sample = Sample(age_s, period.figures[2 * index], period.figures[2 * index + 1])
-                found.setdefault(key, []).append(sample)
+            figures = iter(period.figures)
+            for key, concurrency, count in zip(period.keys, figures, figures, strict=True):
+                samples = found.get(key)
+                if samples is None:
+                    samples = found[key] = array("d")
+                samples.extend((age_s, concurrency, count))
         return [RevisionHistory(*key, samples) for key, samples in found.items()]

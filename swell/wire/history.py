@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
+from array import array
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swell.wire.errors import WireError
@@ -24,23 +26,20 @@ HISTORY_S: Final = 60.0
 """How far back it goes, at most."""
 
 _DOUBLE = struct.Struct("<d")
-_SAMPLE = struct.Struct("<3d")
-
-
-class Sample(NamedTuple):
-    """One report: how long ago, requests in flight on average, and requests that arrived."""
-
-    age_s: float
-    concurrency: float
-    requests: float
+_NUMBERS: Final = 3
+"""Of a sample."""
 
 
 class RevisionHistory(NamedTuple):
-    """What was reported of one revision, oldest first."""
+    """What was reported of one revision, oldest first.
+
+    `samples` has three numbers of each report, in turn: how long ago it was, requests in flight on average, and
+    requests that arrived.
+    """
 
     namespace: str
     revision: str
-    samples: list[Sample]
+    samples: array[float]
 
 
 class History(NamedTuple):
@@ -61,7 +60,7 @@ def encode_history(activator: str, age_s: float, revisions: Iterable[RevisionHis
         entry = bytearray()
         put_text(entry, 1, found.namespace)
         put_text(entry, 2, found.revision)
-        put_bytes(entry, 3, b"".join(_SAMPLE.pack(*sample) for sample in found.samples))
+        put_bytes(entry, 3, _little(found.samples).tobytes())
         put_bytes(history, 3, bytes(entry))
     out = bytearray()
     put_bytes(out, HISTORY_FIELD, bytes(history))
@@ -92,9 +91,19 @@ def _decode_revision(data: bytes) -> RevisionHistory:
             texts[number - 1] = read_text(value)
         elif wire_type == BYTES and number == 3:
             packed = value
-    if len(packed) % _SAMPLE.size:
-        raise WireError(f"history: {len(packed)} bytes of samples, allowed: multiples of {_SAMPLE.size}")
-    samples = [Sample(*numbers) for numbers in _SAMPLE.iter_unpack(packed)]
-    if not all(sample.age_s >= 0 and all(map(math.isfinite, sample)) for sample in samples):
+    if len(packed) % (_NUMBERS * _DOUBLE.size):
+        raise WireError(f"history: {len(packed)} bytes of samples, allowed: multiples of {_NUMBERS * _DOUBLE.size}")
+    samples = array("d")
+    samples.frombytes(packed)
+    samples = _little(samples)
+    if not all(map(math.isfinite, samples)) or min(samples[::_NUMBERS], default=0.0) < 0:
         raise WireError("history: a sample is not finite, or of the future")
     return RevisionHistory(texts[0], texts[1], samples)
+
+
+def _little(numbers: array[float]) -> array[float]:
+    """To or from the byte order of the wire."""
+    if sys.byteorder == "big":
+        numbers = numbers[:]
+        numbers.byteswap()
+    return numbers

@@ -9,6 +9,7 @@ import asyncio
 import json
 import urllib.error
 import urllib.request
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +29,7 @@ from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.testing.clock import ManualClock, settle
 from swell.testing.outage import CutOff
-from swell.wire.history import RevisionHistory, Sample, encode_history
+from swell.wire.history import RevisionHistory, encode_history
 from swell.wire.report import encode_messages
 from swell.wire.stats import Stat
 
@@ -138,7 +139,7 @@ class World:
 
     async def history(self, age_s: float, samples: dict[float, float], *, activator: str = "activator") -> None:
         """What the activator remembers: concurrency by age in seconds, the oldest first."""
-        found = [Sample(at_s, concurrency, 1.0) for at_s, concurrency in samples.items()]
+        found = array("d", [number for age_s, value in samples.items() for number in (age_s, value, 1.0)])
         await self.send(encode_history(activator, age_s, [RevisionHistory("default", NAME, found)]))
 
     async def activator(self, name: str) -> None:

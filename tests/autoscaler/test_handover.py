@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
+from array import array
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from autoscaler.decision.rows import Target
-from autoscaler.handover import Handover, Running, ready_since_s
+from autoscaler.handover import Running, ready_since_s
 from autoscaler.metrics.collector import Collection
 from autoscaler.parameters import panic_window_s
 from autoscaler.revisions import Revisions
+from autoscaler.takeover import TakeOver
 from swell.api.meta import Key, Obj, rfc3339
-from swell.wire.history import HISTORY_S, Sample
+from swell.testing.clock import ManualClock
+from swell.wire.history import HISTORY_S, History, RevisionHistory
 from swell.wire.stats import Stat
 
 HELLO = Key("default", "hello")
+TARGET = Target(10, 10, 211, 100, 2, 1000, 2, 60, True, 0)
 START_S = 1_700_000_000.0
 TICK_S = 2
 POD_START_S = 2
@@ -46,7 +50,7 @@ class Sim:
         ready = len(self.ready_since())
         found.open(
             HELLO,
-            Target(10, 10, 211, 100, 2, 1000, 2, self.window_s, True, 0),
+            TARGET._replace(stable_window_s=self.window_s),
             now_s=self.now_s,
             ready_pods=ready,
             held_pods=held,
@@ -62,8 +66,11 @@ class Sim:
         """Another autoscaler takes over, with what activators have reported in the last `known_s`."""
         now_s = self.now_s
         self.revisions = self._new(len(self.created_s))
-        samples = [Sample(now_s - at_s, value, value) for at_s, value in self.reported if at_s >= now_s - known_s]
-        self.revisions.recall([(HELLO, samples)], now_s)
+        samples = array("d")
+        for at_s, value in self.reported:
+            if at_s >= now_s - known_s:
+                samples.extend((now_s - at_s, value, value))
+        self.revisions.recall([RevisionHistory(*HELLO, samples)], now_s)
         running = {HELLO: Running(len(self.created_s), self.ready_since())}
         self.revisions.take_over(running, now_s - known_s, now_s)
 
@@ -194,20 +201,60 @@ def pod(name: str, ready: bool = True, **meta: str) -> Obj:
     return {"metadata": {"name": name, **meta}, "status": status}
 
 
-def test_a_handover_is_complete_once_every_activator_has_told() -> None:
-    handover = Handover()
-    assert not handover.complete, "somebody must have"
-    handover.expect([pod("a"), pod("b", deletionTimestamp=rfc3339(START_S)), pod("starts", ready=False)])
-    handover.told("a", START_S - 60)
-    assert not handover.complete
-    handover.told("b", START_S - 10)
-    assert (handover.complete, handover.known_from_s) == (True, START_S - 10)
+class Taking:
+    """What a take-over does: `taken` is what was known since when, `ticks` how often it decided."""
+
+    def __init__(self, *pods: Obj) -> None:
+        self.clock = ManualClock(wall_s=START_S)
+        self.revisions = Revisions()
+        self.revisions.collect(HELLO, Collection(60, 6), START_S)
+        self.revisions.open(HELLO, TARGET, now_s=START_S, ready_pods=5, held_pods=5)
+        self.ticks = 0
+        self.takeover = TakeOver(self.clock.wall, self.revisions, lambda: {HELLO: Running(5, [0.0] * 5)}, self.tick)
+        self.takeover.expect(pods)
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    def told(self, activator: str, age_s: float = HISTORY_S) -> bool:
+        """Whether it has taken over."""
+        self.takeover.told(History(activator, age_s, [RevisionHistory(*HELLO, array("d", [1.0, 8.0, 1.0]))]))
+        return self.takeover.done
+
+    def holds(self) -> bool:
+        """Whether pods are held for want of history."""
+        self.revisions.tick(self.clock.wall())
+        return self.revisions.status(HELLO)[0] == 5
 
 
-def test_without_pods_of_activators_one_that_tells_is_all() -> None:
-    handover = Handover()
-    handover.told("a", START_S - 60)
-    assert handover.complete
+def test_a_take_over_waits_for_every_activator_that_may_have_reported() -> None:
+    world = Taking(pod("a"), pod("b", deletionTimestamp=rfc3339(START_S)), pod("starts", ready=False))
+    assert not world.told("a")
+    assert world.holds()
+    assert world.told("b")
+    assert (world.ticks, world.holds()) == (2, False)
+
+
+def test_a_take_over_does_not_wait_for_an_activator_that_has_gone() -> None:
+    world = Taking(pod("a"), pod("b"))
+    assert not world.told("a")
+    world.takeover.expect([pod("a")])
+    assert world.takeover.done
+
+
+def test_what_one_activator_does_not_know_is_not_known() -> None:
+    world = Taking(pod("a"), pod("b"))
+    world.told("a")
+    assert world.told("b", age_s=10)
+    assert world.holds()
+
+
+def test_without_pods_of_activators_one_that_tells_is_all_and_later_ones_are_only_heard() -> None:
+    world = Taking()
+    assert world.told("a")
+    assert world.told("b", age_s=0)
+    assert (world.ticks, world.holds()) == (1, False)
+    assert world.revisions.describe(START_S)[str(HELLO)]["stable_value"] == 16, "both count"
 
 
 def test_since_when_pods_are_ready_is_the_oldest_first_and_unknown_means_for_ever() -> None:
