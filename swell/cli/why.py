@@ -134,8 +134,8 @@ def nothing_kept(doc: Doc, zone: tzinfo | None) -> str:
     kept, at_s = doc["kept"], doc["at_s"]
     if kept is None:
         return f"nothing is kept of {doc['revision']}"
-    first = _clock(kept["from_s"], at_s, zone)
-    return f"nothing is kept of {doc['revision']} at {_clock(at_s, at_s, zone)}: what is kept begins at {first}"
+    at, first = _clock(at_s, kept["from_s"], zone), _clock(kept["from_s"], at_s, zone)
+    return f"nothing is kept of {doc['revision']} at {at}: what is kept begins at {first}"
 
 
 def moment(text: str, now: datetime) -> datetime:
