@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -23,7 +25,9 @@ from swell.testing.processes import cpu_s, rss_mb
 from swell.testing.sidecar import announcements, environment
 
 PROBE = '{"tcpSocket":{"host":"127.0.0.1","port":0},"successThreshold":1}'
-COMMAND = (sys.executable, "-S", "-P", "-m", "activator.queueproxy")
+PROGRAM = "activator.queueproxy"
+PYTHON = (sys.executable, "-S", "-P")
+PATH = os.pathsep.join((os.getcwd(), sysconfig.get_path("purelib")))
 
 
 def main() -> None:
@@ -40,17 +44,20 @@ async def measure(starts: int, burst: int) -> dict[str, float]:
     """Milliseconds and megabytes."""
     app = App()
     await app.start()
-    with tempfile.TemporaryDirectory(prefix="swell-bench-") as compiled:
-        # As in an image, where everything is compiled.
-        os.environ |= {"PYTHONPYCACHEPREFIX": compiled, "PYTHONDONTWRITEBYTECODE": ""}
-        return await _measure(app, starts, burst)
+    with tempfile.TemporaryDirectory(prefix="swell-bench-") as folder:
+        # As in an image, where everything is compiled, and in a bundle.
+        os.environ |= {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": PATH}
+        shutil.copy("image/start.py", folder)
+        make = [*PYTHON, "image/bundle.py", f"{folder}/{PROGRAM}.bundle", PROGRAM]
+        subprocess.run(make, check=True)
+        return await _measure(app, (*PYTHON, f"{folder}/start.py", PROGRAM), starts, burst)
 
 
-async def _measure(app: App, starts: int, burst: int) -> dict[str, float]:
+async def _measure(app: App, command: tuple[str, ...], starts: int, burst: int) -> dict[str, float]:
     async with announcements() as (port, announced):
         alone, cpu, memory = [], [], 0.0
         for number in range(starts + 2):
-            with started(app, port, number) as (process, began_s):
+            with started(app, command, port, number) as (process, began_s):
                 address = (await announced.get()).host_port
                 if number >= 2:  # the first ones compile
                     alone.append(1e3 * (time.monotonic() - began_s))
@@ -60,7 +67,7 @@ async def _measure(app: App, starts: int, burst: int) -> dict[str, float]:
                         await call(address)
                     memory = rss_mb(process)
         began_s = time.monotonic()
-        pids = [start(app, port, number) for number in range(burst)]
+        pids = [start(app, command, port, number) for number in range(burst)]
         for _ in range(burst):
             await announced.get()
         took_s = time.monotonic() - began_s
@@ -78,22 +85,21 @@ async def _measure(app: App, starts: int, burst: int) -> dict[str, float]:
     }
 
 
-def start(app: App, announce_port: int, number: int) -> int:
+def start(app: App, command: tuple[str, ...], announce_port: int, number: int) -> int:
     """A queue-proxy as a process; its pid."""
     env = environment(app.port, f"127.85.{number // 250 + 1}.{number % 250 + 1}") | {
         "SERVING_READINESS_PROBE": PROBE,
         "SWELL_ANNOUNCE_TO": f"127.0.0.1:{announce_port}",
         "SERVING_LOGGING_LEVEL": "warn",
-        "PYTHONPATH": os.pathsep.join((os.getcwd(), sysconfig.get_path("purelib"))),
     }
-    return os.posix_spawn(COMMAND[0], COMMAND, os.environ | env)
+    return os.posix_spawn(command[0], command, os.environ | env)
 
 
 @contextmanager
-def started(app: App, announce_port: int, number: int) -> Iterator[tuple[int, float]]:
+def started(app: App, command: tuple[str, ...], announce_port: int, number: int) -> Iterator[tuple[int, float]]:
     """A queue-proxy meanwhile: its pid, and when it was started."""
     began_s = time.monotonic()
-    pid = start(app, announce_port, number)
+    pid = start(app, command, announce_port, number)
     try:
         yield pid, began_s
     finally:

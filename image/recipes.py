@@ -35,6 +35,7 @@ WHEEL_SOURCES: Final = tuple(
 MAKERS: Final = tuple(
     PROJECT / "image" / name for name in ("archive.py", "cache.py", "debian.py", "rootfs.py", "wheels.py")
 )
+STARTERS: Final = (PROJECT / "image/bundle.py", PROJECT / "image/start.py")
 GO_HELLO: Final = PROJECT / "tests/kubernetes/go-hello"
 USER: Final = f"{rootfs.USER}:{rootfs.USER}"
 ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -51,7 +52,7 @@ ENVIRONMENT: Final = {
     # Decisions are small vectors: BLAS would only keep threads and buffers.
     "OPENBLAS_NUM_THREADS": "1",
 }
-PROGRAM: Final = (*PYTHON, "-m")
+PROGRAM: Final = (*PYTHON, f"/{rootfs.START}")
 
 
 def labels() -> dict[str, str]:
@@ -112,8 +113,9 @@ class Recipes:
 
     @cached_property
     def project(self) -> Layer:
-        """The project's wheel."""
-        key = digest_of([self.base.digest.encode(), *_contents((*WHEEL_SOURCES, *MAKERS))])
+        """The project's wheel, and what runs its programs."""
+        parts = (self.base.digest.encode(), self.dependencies.digest.encode())
+        key = digest_of([*parts, *_contents((*WHEEL_SOURCES, *MAKERS, *STARTERS))])
         return cache.layer("project", key, self._make_project)
 
     @cached_property
@@ -121,8 +123,8 @@ class Recipes:
         return self._stack.enter_context(cache.unpacked(self.base))
 
     def _make_project(self, tree: Path) -> None:
-        rootfs.make_project(tree, self._base_tree)
         with cache.unpacked(self.dependencies) as dependencies:
+            rootfs.make_project(tree, self._base_tree, dependencies)
             rootfs.check(self._base_tree, dependencies, tree)
 
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +28,9 @@ ACCOUNTS: Final = {
     "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
 PROGRAMS: Final = ("activator", "autoscaler", "controller", "activator.queueproxy")
+# What runs a program, and what those that have one import from: a pod waits for its queue-proxy.
+START: Final = "usr/lib/swell/start.py"
+BUNDLED: Final = "activator.queueproxy"
 
 
 def make_base(tree: Path) -> None:
@@ -46,18 +51,29 @@ def make_dependencies(tree: Path, base: Path) -> None:
     compile_python(tree, SITE, base=base)
 
 
-def make_project(tree: Path, base: Path) -> None:
-    """The project's own wheel, compiled by the Python of `base`."""
+def make_project(tree: Path, base: Path, dependencies: Path) -> None:
+    """The project's own wheel, compiled by the Python of `base`, and what runs its programs."""
     wheels.install_project(PROJECT, tree / SITE)
     compile_python(tree, SITE, base=base)
+    start = tree / START
+    start.parent.mkdir(parents=True)
+    shutil.copyfile(PROJECT / "image/start.py", start)
+    bundle, roots = start.with_name(f"{BUNDLED}.bundle"), (tree, dependencies, base)
+    run_python(
+        base, "-S", "-P", str(PROJECT / "image/bundle.py"), str(bundle), BUNDLED, *map(str, roots), site_of=roots
+    )
 
 
 def make_all(tree: Path) -> None:
     """All three parts in one folder."""
     make_base(tree)
-    for make in (make_dependencies, make_project):
+    parts: tuple[Callable[[Path], None], ...] = (
+        lambda part: make_dependencies(part, tree),
+        lambda part: make_project(part, tree, tree),
+    )
+    for make in parts:
         with tempfile.TemporaryDirectory() as folder:
-            make(Path(folder), tree)
+            make(Path(folder))
             shutil.copytree(folder, tree, symlinks=True, dirs_exist_ok=True)
 
 
@@ -69,16 +85,23 @@ def compile_python(tree: Path, below: str, *, base: Path) -> None:
 
 def check(base: Path, *others: Path) -> None:
     """Import each program with nothing but what these parts hold. Raises `SwellError` if something was left out."""
-    sites = [str(part / SITE) for part in (base, *others)]
     imports = "; ".join(f"import {program}.__main__" for program in PROGRAMS)
-    run_python(base, "-P", "-S", "-c", f"import sys; sys.path.extend({sites}); {imports}")
+    run_python(base, "-P", "-S", "-c", imports, site_of=(base, *others))
 
 
-def run_python(base: Path, *arguments: str) -> None:
-    """Run the Python of `base` where it lies, by `base`'s own loader and libraries. Raises `SwellError`."""
+def run_python(base: Path, *arguments: str, site_of: Iterable[Path] = ()) -> None:
+    """Run the Python of `base` where it lies, by `base`'s own loader and libraries. Raises `SwellError`.
+
+    `site_of`: the parts whose packages it may import.
+    """
     command = [*debian.loader(base), str(base / "usr/bin/python3.11"), "-s", *arguments]
     # A fixed hash seed: the order of sets goes into bytecode.
-    environ = {"PYTHONHOME": str(base / "usr"), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {
+        "PYTHONHOME": str(base / "usr"),
+        "PYTHONPATH": os.pathsep.join(str(part / SITE) for part in site_of),
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     if done.returncode:
         raise SwellError(f"the image's Python failed: {' '.join(arguments)}\n{done.stdout}{done.stderr}".strip())

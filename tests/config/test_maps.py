@@ -74,22 +74,79 @@ def test_a_bad_value_is_refused_with_key_value_and_what_is_allowed(
     assert str(caught.value).startswith(f"{module.NAME}: {key}=")
 
 
-def test_defaults_of_revisions() -> None:
-    found = defaults.parse(
-        {
-            "revision-timeout-seconds": "120",
-            "revision-memory-limit": "1Gi",
-            "revision-cpu-request": "50m",
-            "enable-service-links": "Default",
-            "container-name-template": "{{.Name}}",
-            "swell.automount-service-account-token": "false",
-        }
-    )
-    assert not found.automount_token
-    assert (found.revision_timeout_s, found.revision_response_start_timeout_s) == (120, 120)
-    assert (dict(found.requests), dict(found.limits)) == ({"cpu": "50m"}, {"memory": "1Gi"})
-    assert found.enable_service_links is None
-    assert found.container_name_template == "{{.Name}}"
+@pytest.mark.parametrize(
+    ("module", "given", "want"),
+    [
+        (
+            defaults,
+            {
+                "revision-timeout-seconds": "120",
+                "revision-memory-limit": "1Gi",
+                "revision-cpu-request": "50m",
+                "enable-service-links": "Default",
+                "container-name-template": "{{.Name}}",
+                "swell.automount-service-account-token": "false",
+            },
+            {
+                "revision_timeout_s": 120,
+                "revision_response_start_timeout_s": 120,
+                "requests": {"cpu": "50m"},
+                "limits": {"memory": "1Gi"},
+                "enable_service_links": None,
+                "container_name_template": "{{.Name}}",
+                "automount_token": False,
+            },
+        ),
+        (
+            deployment,
+            {
+                "registries-skipping-tag-resolving": "dev.local, my.registry",
+                "progress-deadline": "2m",
+                "queue-sidecar-cpu-request": "",
+                "queue-sidecar-memory-limit": "64Mi",
+                "swell.announce-to": "10.0.0.1:9090,[::1]:9090",
+            },
+            {
+                "registries_skipping_tag_resolving": {"dev.local", "my.registry"},
+                "progress_deadline_s": 120,
+                "queue_sidecar_requests": {},
+                "queue_sidecar_limits": {"memory": "64Mi"},
+                "announce_to": ("10.0.0.1:9090", "[::1]:9090"),
+            },
+        ),
+        (
+            observability,
+            {
+                "logging.revision-url-template": "http://logs/${REVISION_UID}",
+                "logging.enable-request-log": "true",
+                "logging.request-log-template": "{{.Request.Method}}",
+                "logging.enable-probe-request-log": "true",
+                "request-metrics-protocol": "Prometheus",
+                "tracing-protocol": "none",
+            },
+            {
+                "revision_url_template": "http://logs/${REVISION_UID}",
+                "enable_request_log": True,
+                "request_log_template": "{{.Request.Method}}",
+                "enable_probe_request_log": True,
+                "request_metrics_protocol": "prometheus",
+            },
+        ),
+        (network, {"http-protocol": "redirected"}, {"http_protocol": "Redirected"}),
+        # Older spellings count where the newer are absent.
+        (network, {"autoTLS": "Enabled"}, {"external_domain_tls": True}),
+        (network, {"auto-tls": "enabled", "external-domain-tls": "Disabled"}, {"external_domain_tls": False}),
+        (network, {"internal-encryption": "true"}, {"system_internal_tls": True}),
+        (
+            network,
+            {"domainTemplate": "{{.Name}}.x", "domain-template": "{{.Name}}.y"},
+            {"domain_template": "{{.Name}}.y"},
+        ),
+    ],
+)
+def test_what_a_map_says_is_what_counts(module: Any, given: dict[str, str], want: dict[str, object]) -> None:
+    found = module.parse(given)
+    assert {name: getattr(found, name) for name in want} == want
 
 
 def test_features_whatever_the_case_and_what_is_no_state_is_ignored() -> None:
@@ -143,32 +200,6 @@ def test_hosts_tags_and_urls() -> None:
     assert stock.tag_name("hello", "") == "hello"
 
 
-def test_older_spellings_of_network_keys_count_where_the_newer_are_absent() -> None:
-    assert network.parse({"autoTLS": "Enabled"}).external_domain_tls
-    assert network.parse({"auto-tls": "enabled", "external-domain-tls": "Disabled"}).external_domain_tls is False
-    assert network.parse({"internal-encryption": "true"}).system_internal_tls
-    assert network.parse({"domainTemplate": "{{.Name}}.x", "domain-template": "{{.Name}}.y"}).domain_template == (
-        "{{.Name}}.y"
-    )
-    assert network.parse({"http-protocol": "redirected"}).http_protocol == "Redirected"
-
-
-def test_deployment_settings() -> None:
-    found = deployment.parse(
-        {
-            "registries-skipping-tag-resolving": "dev.local, my.registry",
-            "progress-deadline": "2m",
-            "queue-sidecar-cpu-request": "",
-            "queue-sidecar-memory-limit": "64Mi",
-            "swell.announce-to": "10.0.0.1:9090,[::1]:9090",
-        }
-    )
-    assert found.registries_skipping_tag_resolving == {"dev.local", "my.registry"}
-    assert found.progress_deadline_s == 120
-    assert (dict(found.queue_sidecar_requests), dict(found.queue_sidecar_limits)) == ({}, {"memory": "64Mi"})
-    assert found.announce_to == ("10.0.0.1:9090", "[::1]:9090")
-
-
 def test_admission_takes_its_settings_from_three_maps() -> None:
     assert admission.parse({}) == ApiSettings()
     found = admission.parse(
@@ -184,20 +215,6 @@ def test_admission_takes_its_settings_from_three_maps() -> None:
     assert not found.features.permitted("multi-container")
     with pytest.raises(SettingsError, match="config-defaults"):
         admission.parse({"config-defaults": {"container-concurrency": "-1"}})
-
-
-def test_what_is_recorded_of_requests() -> None:
-    found = observability.parse(
-        {
-            "logging.revision-url-template": "http://logs/${REVISION_UID}",
-            "logging.enable-request-log": "true",
-            "logging.request-log-template": "{{.Request.Method}}",
-            "logging.enable-probe-request-log": "true",
-            "request-metrics-protocol": "Prometheus",
-            "tracing-protocol": "none",
-        }
-    )
-    assert found == ObservabilityConfig("http://logs/${REVISION_UID}", True, "{{.Request.Method}}", True, "prometheus")
 
 
 def test_an_empty_template_is_refused_only_while_the_log_is_on() -> None:

@@ -1,0 +1,85 @@
+"""How the image runs its programs: out of a bundle or as they lie."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from swell.testing.peers import App, call
+from swell.testing.processes import rss_mb
+from swell.testing.sidecar import sidecar
+
+PROJECT = Path(__file__).parents[2]
+PYTHON = (sys.executable, "-S", "-P")
+TCP = json.dumps({"tcpSocket": {"port": 0}})
+MAIN = """
+import queue, sys
+from program import part
+def main():
+    print(__name__, sys.argv, part.WORD, part.__file__, queue.Queue().qsize())
+    return 3
+if __name__ == "__main__":
+    sys.exit(main())
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Path:
+    """Where bundles are looked for: beside this."""
+    return Path(shutil.copy(PROJECT / "image/start.py", tmp_path))
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    package = tmp_path / "root/site/program"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "part.py").write_text("WORD = 'there'")
+    (package / "__main__.py").write_text(MAIN)
+    return package
+
+
+def run(*arguments: object, path: Path) -> tuple[int, str]:
+    command = [*PYTHON, *map(str, arguments)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(path)}, stdout=subprocess.PIPE, text=True)
+    return done.returncode, done.stdout
+
+
+def test_a_program_without_a_bundle_runs_as_with_m(start: Path, sources: Path) -> None:
+    code, told = run(start, "program", "word", path=sources.parent)
+    main = str(sources / "__main__.py")
+    assert (code, told) == (3, f"__main__ {[main, 'word']} there {sources / 'part.py'} 0\n")
+
+
+def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> None:
+    root = start.with_name("root")
+    assert (
+        run(PROJECT / "image/bundle.py", start.with_name("program.bundle"), "program", root, path=sources.parent)[0]
+        == 0
+    )
+    shutil.rmtree(root)
+    code, told = run(start, "program", "word", path=sources.parent)
+    # Where the source will lie in the image.
+    assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py 0\n")
+
+
+async def test_a_queue_proxy_runs_out_of_its_bundle(start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = os.pathsep.join((str(PROJECT), sysconfig.get_path("purelib")))
+    monkeypatch.setenv("PYTHONPATH", path)
+    bundle = start.with_name("activator.queueproxy.bundle")
+    subprocess.run([*PYTHON, PROJECT / "image/bundle.py", bundle, "activator.queueproxy"], check=True)
+    app = App()
+    await app.start()
+    command = (*PYTHON[1:], str(start), "activator.queueproxy")
+    async with sidecar(app, command, SERVING_READINESS_PROBE=TCP, SWELL_DRAIN_QUIET_S="0") as qp:
+        assert (await call(qp.address)).status == 200
+        assert rss_mb(qp.process.pid) < 30
+        qp.terminate()
+        assert await qp.ended() == 0
