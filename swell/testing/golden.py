@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
         report = replay(read_scenarios(Path(name)))
         mismatches += report.mismatches
         took_s = time.perf_counter() - started_s
-        counts = f"{report.scenarios} scenarios, {report.steps} steps, {report.mismatches} mismatches"
+        counts = f"{report.scenarios} scenarios, {report.steps} ticks, {report.mismatches} mismatches"
         print(f"{name}: {counts} ({took_s:.1f} s)")
         for example in report.examples:
             print(f"  {example}")

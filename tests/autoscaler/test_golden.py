@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +23,29 @@ def test_the_recordings_of_the_reference_come_out_number_for_number(name: str) -
     assert (report.scenarios, report.steps) == RECORDED[name]
 
 
-def test_a_wrong_number_is_found_and_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_what_is_replayed_is_counted_and_a_mismatch_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    right = read_scenarios(GOLDEN / "decisions.jsonl.gz")[:2]
+    wrong = json.loads(json.dumps(right))
+    wrong[0]["expected"]["desired_pod_count"][0] += 1
+    files = [_written(tmp_path / name, found) for name, found in (("right.gz", right), ("wrong.gz", wrong))]
+    ticks = replay(right).steps
+    assert main(files[:1]) == 0
+    assert f"right.gz: 2 scenarios, {ticks} ticks, 0 mismatches" in capsys.readouterr().out
+    assert main(files) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert f"wrong.gz: 2 scenarios, {ticks} ticks, 1 mismatches" in told[1]
+    assert "tick 0 desired_pod_count: expected" in told[2]
+
+
+def _written(path: Path, scenarios: list[dict[str, Any]]) -> str:
+    with gzip.open(path, "wt", encoding="utf-8") as lines:
+        lines.writelines(f"{json.dumps(scenario)}\n" for scenario in scenarios)
+    return str(path)
+
+
+def test_a_wrong_number_is_found_and_named(capsys: pytest.CaptureFixture[str]) -> None:
     scenario = read_scenarios(GOLDEN / "decisions.jsonl.gz")[0]
     scenario["expected"]["desired_pod_count"][0] += 1
     report = replay([scenario])
