@@ -120,3 +120,25 @@ def test_a_window_that_was_never_written_is_empty_and_reads_zero_at_any_granular
     windows = Windows(granularity_s=2)
     windows.open(0, 7)
     assert (float(windows.averages(ROW, START_S)[0]), bool(windows.empty(ROW, START_S)[0])) == (0.0, True)
+
+
+def test_reading_as_of_another_time_leaves_no_trace() -> None:
+    window = Window(5).fill([1, 2, 3, 4, 5])
+    assert [window.read(t) for t in (4, 6, 4, 5, 8, 4)] == [3, 4, 3, 3.5, 5, 3]
+    assert window.write((3, 10)).read(6) == 7.333333
+
+
+def test_windows_keep_their_numbers_when_others_go_and_make_room() -> None:
+    windows = Windows()
+    lengths_s = {0: 3600, 1: 5, 2: 3600, 3: 6, 4: 3600}
+    for row, length_s in lengths_s.items():
+        windows.open(row, length_s)
+    for t in range(7):
+        windows.record(np.arange(5), np.full(5, START_S + t), np.full(5, t + 1.0))
+    for row in (0, 2, 4):
+        windows.close(row)
+    windows.open(0, 3)
+    assert windows.averages(np.array([0, 1, 3]), START_S + 6).tolist() == [0, 5, 4.5]
+    for t in (7, 8):
+        windows.record(np.array([0, 1, 3]), np.full(3, START_S + t), np.full(3, t + 1.0))
+    assert windows.averages(np.array([0, 1, 3]), START_S + 8).tolist() == [8.5, 7, 6.5]
