@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,13 +17,6 @@ from swell.testing.sidecar import Sidecar, sidecar
 
 H2C_PORT = "8013"
 BIG = bytes(300_000)
-
-
-@pytest.fixture(autouse=True)
-def nothing_left() -> Iterator[None]:
-    """What is left of grpcio must not be taken down in a fork that a later test makes: there it would never end."""
-    yield
-    gc.collect()
 
 
 class Service(grpc.GenericRpcHandler):
