@@ -167,7 +167,7 @@ class Revisions:
         Then nothing asked is not known to be so, and decides nothing; what is asked at the front door counts as ever.
         """
         row = self._numbers.get(key)
-        if row is not None:
+        if row is not None and self._blind[row] != blind:
             self._blind[row] = blind
             self.wake(key)
 

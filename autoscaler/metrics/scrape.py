@@ -127,7 +127,7 @@ class Scraper:
                 "pods are not scraped: only what passes the front door is counted",
                 reason="config-network has mesh-compatibility-mode: enabled, and revisions have no private Service",
             )
-        for key, each in self._revisions.items():
+        for key, each in list(self._revisions.items()):
             each.meshed = False
             self._arrange(key, each)
 

@@ -159,3 +159,37 @@ def test_a_closed_ticker_stays_still() -> None:
     world.report((HELLO, stat()))
     world.clock.advance(10)
     assert world.ticks == []
+
+
+def test_what_is_blind_decides_nothing_from_nothing_asked_and_costs_no_ticks() -> None:
+    world = World(HELLO)
+    world.revisions.pods_ready(HELLO, 4)
+    world.report((HELLO, stat(30)))
+    world.clock.advance(2)
+    assert world.revisions.status(HELLO)[0] == 3
+    world.revisions.set_blind(HELLO, True)
+    world.clock.advance(100)
+    assert (world.revisions.status(HELLO)[0], world.clock.pending) == (3, 0)
+    assert world.report((HELLO, stat(10))) == 0
+    world.clock.advance(2)
+    assert world.revisions.status(HELLO)[0] == 2, "half of four: reports count"
+    world.revisions.set_blind(HELLO, False)
+    world.ticker.wake()
+    world.clock.advance(100)
+    assert (world.revisions.status(HELLO)[0], world.clock.pending) == (2, 0), "half of four ready pods"
+
+
+def test_zeros_of_idle_pods_let_an_average_fall_and_cost_no_ticks_once_all_are_zero() -> None:
+    world = World(HELLO)
+    world.report((HELLO, stat(30)))
+    for _ in range(3):
+        world.clock.advance(1)
+        world.revisions.record([(HELLO, stat(0))], world.clock.wall())
+        world.ticker.wake()
+    world.revisions.tick_one(HELLO, world.clock.wall())
+    assert world.revisions.describe(world.clock.wall())[str(HELLO)]["stable_value"] == 30 / 4
+    for _ in range(20):
+        world.clock.advance(1)
+        world.revisions.record([(HELLO, stat(0))], world.clock.wall())
+        world.ticker.wake()
+    assert (world.revisions.status(HELLO)[0], world.clock.pending) == (0, 0)
