@@ -50,6 +50,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.coldstart
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.idle
+	$(BIN)/python -m bench.tick
 	$(BIN)/python -m bench.endurance
 	$(BIN)/python -m bench.kubernetes
 
