@@ -51,6 +51,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.start
 	$(BIN)/python -m bench.idle
 	$(BIN)/python -m bench.scrape
+	$(BIN)/python -m bench.tick
 	$(BIN)/python -m bench.endurance
 	$(BIN)/python -m bench.kubernetes
 
