@@ -11,10 +11,12 @@ from typing import Final, TypeVar
 from autoscaler.decision.bounds import ScaleRules
 from autoscaler.decision.rows import Target
 from autoscaler.metrics.collector import Collection
+from swell.api import labels
 from swell.api.autoscaling import UNREACHABLE, Annotations, PodAutoscaler
 from swell.api.labels import METRIC_CONCURRENCY, METRIC_RPS
 from swell.api.schedule import ScheduleEntry, read_schedule
 from swell.config.autoscaler import TARGET_MIN, AutoscalerConfig
+from swell.config.policies import PolicyConfig
 
 N = TypeVar("N", int, float)
 
@@ -27,7 +29,10 @@ _SECOND_NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """All that one revision's scaling goes by. `delay_s`, the scale-down delay, counts at creation only."""
+    """All that one revision's scaling goes by. `delay_s`, the scale-down delay, counts at creation only.
+
+    `policy`: the one that it is under; "" for none.
+    """
 
     target: Target
     collection: Collection
@@ -35,6 +40,7 @@ class Parameters:
     rps: bool
     delay_s: float
     schedule: tuple[ScheduleEntry, ...] = ()
+    policy: str = ""
 
 
 def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s: float) -> Parameters:
@@ -77,7 +83,15 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
         always_buffered=burst == UNLIMITED_BURST,
     )
     delay_s = _either(notes.scale_down_delay_s(), config.scale_down_delay_s)
-    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s, read_schedule(notes.values))
+    return Parameters(
+        target,
+        collection,
+        rules,
+        metric == METRIC_RPS,
+        delay_s,
+        read_schedule(notes.values),
+        _policy(notes, config.policies),
+    )
 
 
 def resolve_target(
@@ -96,6 +110,12 @@ def resolve_target(
     if percentage is not None:
         utilization = percentage / 100.0
     return max(TARGET_MIN, capacity * utilization), capacity
+
+
+def _policy(notes: Annotations, config: PolicyConfig) -> str:
+    """The policy that a revision names, else the cluster's; one that is not loaded is none."""
+    name = notes.values.get(labels.POLICY, config.default)
+    return name if name in config.loaded else ""
 
 
 def panic_window_s(stable_window_s: float, percentage: float) -> float:

@@ -21,6 +21,7 @@ from autoscaler.decision.rows import UNDECIDED
 from autoscaler.decision.schedule import with_floor
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
+from autoscaler.policies.policies import Policies
 from autoscaler.revisions import Revisions
 from autoscaler.scale import Scaler
 from autoscaler.schedules import Schedules
@@ -34,6 +35,7 @@ from swell.config.autoscaler import AutoscalerConfig
 from swell.config.deployment import DeploymentConfig
 from swell.kube.apply import write_status
 from swell.kube.client import KubeClient
+from swell.policy import Seen
 from swell.runtime import log
 from swell.runtime.clock import Clock
 
@@ -67,6 +69,7 @@ class PodAutoscalers:
         pods: PodCounts,
         scaler: Scaler,
         schedules: Schedules,
+        policies: Policies,
         buffer_answers: Callable[[], bool],
     ) -> None:
         """`buffer_answers`: whether an activator would take requests if the last pod went now."""
@@ -76,6 +79,7 @@ class PodAutoscalers:
         self._pods = pods
         self._scaler = scaler
         self._schedules = schedules
+        self._policies = policies
         self._buffer_answers = buffer_answers
         self._managed: dict[Key, _Managed] = {}
         self._config = AutoscalerConfig()
@@ -100,6 +104,7 @@ class PodAutoscalers:
         managed = _Managed(new, pa, found, owner_of(new) or Owner(key, ""))
         self._managed[key] = managed
         self._schedules.set(key, found.schedule)
+        self._policies.set(key, found.policy)
         if known is None:
             self._open(key, managed)
         else:
@@ -112,6 +117,7 @@ class PodAutoscalers:
         for key, managed in self._managed.items():
             before, managed.parameters = managed.parameters, self._parameters(managed.pa)
             self._update(key, before, managed.parameters)
+            self._policies.set(key, managed.parameters.policy)
         return list(self._managed)
 
     def pods_changed(self, owner: Owner) -> None:
@@ -121,6 +127,31 @@ class PodAutoscalers:
             ready = self._pods.ready(owner)
             self._revisions.pods_ready(owner.revision, ready)
             self._scaler.ready(managed.deployment, ready)
+
+    def seen(self, key: Key) -> Seen | None:
+        """What a policy is told of a revision; None before anything was decided for it."""
+        managed = self._managed.get(key)
+        want = self._revisions.status(key)[0]
+        if managed is None or want == UNDECIDED:
+            return None
+        rules = managed.parameters.rules
+        stable, panic, in_panic, target = self._revisions.numbers(key)
+        floor = self._schedules.floor(key).replicas if rules.reachable else 0
+        return Seen(
+            namespace=key.namespace,
+            name=key.name,
+            now_s=self._clock.wall(),
+            ready=self._pods.ready(managed.owner),
+            want=want,
+            stable=stable,
+            panic=panic,
+            in_panic=in_panic,
+            target=target,
+            min_scale=rules.least,
+            max_scale=rules.most,
+            floor=min(floor, rules.most) if rules.most else floor,
+            last=self._policies.last(key),
+        )
 
     def act(self, key: Key) -> ScaleStep | None:
         """Do now what is decided for the revision: the replicas are on their way when this returns.
@@ -203,6 +234,7 @@ class PodAutoscalers:
     def _forget(self, key: Key) -> None:
         del self._managed[key]
         self._schedules.set(key, ())
+        self._policies.set(key, "")
         self._revisions.close(key)
 
     def _state(self, key: Key, managed: _Managed) -> ScaleState:
@@ -210,7 +242,7 @@ class PodAutoscalers:
         active, since_s = activity(status, self._clock.wall())
         desired = self._revisions.status(key)[0] if key in self._revisions else UNDECIDED
         return ScaleState(
-            desired=desired,
+            desired=self._policies.desired(key, desired),
             activity=active,
             activity_s=since_s,
             initialized=is_initialized(status),

@@ -15,6 +15,7 @@ from autoscaler.metrics.receive import Receiver, Reports
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import Owner, PodCounts, owner_of
+from autoscaler.policies.policies import Policies
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.schedules import Schedules
@@ -26,6 +27,7 @@ from swell.api.meta import Key, Obj, key_of
 from swell.config import autoscaler, deployment
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
+from swell.kube.events import Recorder
 from swell.kube.figures import of_controllers, of_election
 from swell.kube.informer import Informer
 from swell.kube.leader import Elector
@@ -116,8 +118,17 @@ class Autoscaler:
         self.scaler = Scaler(kube, clock, self._scaled, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
         self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
+        self._recorder = Recorder(kube, "swell-autoscaler", clock)
+        self.policies = Policies(clock, lambda key: self.podautoscalers.seen(key), self._due, self._policy_failed)
         self.podautoscalers = PodAutoscalers(
-            kube, clock, self.revisions, self._pods, self.scaler, self.schedules, lambda: self.receiver.connected
+            kube,
+            clock,
+            self.revisions,
+            self._pods,
+            self.scaler,
+            self.schedules,
+            self.policies,
+            lambda: self.receiver.connected,
         )
         self.receiver = Receiver(clock, self._reported, self._proven, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears)
@@ -173,6 +184,7 @@ class Autoscaler:
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller})
+        yield from self.policies.figures()
         yield from figures.of_decisions(self.ticker, self.receiver, len(self.revisions))
 
     async def failed(self) -> BaseException:
@@ -186,6 +198,7 @@ class Autoscaler:
         await self.receiver.close()
         self.ticker.close()
         self.schedules.close()
+        await self.policies.close()
         for informer in (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._nodes):
             await informer.close()
         if self._counting is not None:
@@ -205,12 +218,20 @@ class Autoscaler:
             step = self.podautoscalers.act(key)
             # What is left is the status.
             self._enqueue(key, STARTING_S if step is not None and step.want > 0 else GATHER_S)
+        self.policies.decided(ticked.changed())
 
     def _due(self, keys: list[Key]) -> None:
-        """The scheduled floors of these have changed."""
+        """Other pods are wanted for these by the time, or by their policies."""
         for key in keys:
             self.podautoscalers.act(key)
             self._enqueue(key, GATHER_S)
+
+    def _policy_failed(self, policy: str, message: str) -> None:
+        config = self._configs.get(self._settings.system_namespace, autoscaler.NAME)
+        if config is not None:
+            about = {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, **config}
+            event = self._recorder.event(about, "Warning", "PolicyFailed", message)
+            self._daemons.spawn(event, f"event of policy {policy}")
 
     def _pods_of(self, revision: Key) -> list[Obj]:
         return self._revision_pods.indexed(REVISION, str(revision))
@@ -237,6 +258,7 @@ class Autoscaler:
         except SettingsError as exc:
             logger.error("the settings stay as they were", error=str(exc))
             return
+        self.policies.configure(config.policies)
         for key in self.podautoscalers.configure(config, deadline_s):
             self._enqueue(key)
 
@@ -292,10 +314,12 @@ class Autoscaler:
         self.ticker.wake()
 
     def _answer(self, path: str) -> Any:
-        """GET /decisions: the last numbers of all; /decisions/NAMESPACE/NAME: what happened to one."""
+        """GET /decisions: the last numbers of all; /decisions/NAMESPACE/NAME: what happened to one; /policies."""
         match path.strip("/").split("/"):
             case ["decisions"]:
                 return self.revisions.describe(self._clock.wall())
+            case ["policies"]:
+                return self.policies.describe()
             case ["decisions", namespace, name] if Key(namespace, name) in self.podautoscalers:
                 return self.ledger.of(Key(namespace, name))
         raise KeyError(path)
