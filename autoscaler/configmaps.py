@@ -48,7 +48,7 @@ class ConfigMaps:
 
     def __init__(self, kube: KubeClient, clock: Clock, on_change: Callable[[], object]) -> None:
         self.config = Config()
-        self._recorder = Recorder(kube, "swell-autoscaler", clock)
+        self._recorder = Recorder(kube, "autoscaler", clock)
         self._on_change = on_change
         self._telling: set[asyncio.Task[None]] = set()
 

@@ -111,7 +111,15 @@ def _decided(row: Doc, now_s: float) -> str:
         "retention": f"nothing is asked; the last pod stays for the retention period of {retention(bounds)}",
         "grace": "nothing is asked; the last pod stays for the grace period",
     }.get(row["clamp"])
+    if bound is None and _by_policy(row):
+        return f"the policy: it answers {pods(row['want'])}; the rules want {pods(row['desired'])}"
     return bound or _rule(row, now_s)
+
+
+def _by_policy(row: Doc) -> bool:
+    """Whether a policy's answer is what is wanted, and the rules alone come to something else."""
+    answer = row["extra"].get("policy")
+    return answer is not None and row["clamp"] == "none" and bool(answer == row["want"] != row["desired"])
 
 
 def _rule(row: Doc, now_s: float) -> str:
@@ -152,6 +160,8 @@ def _not_more(row: Doc) -> str:
         return "what was decided before stands"
     if row["clamp"] == "max_scale":
         return f"max-scale is {row['bounds']['max_scale']}"
+    if _by_policy(row):
+        return "the policy's answer counts"
     if row["rule"] == "up_limit":
         ready = pods(max(1, row["seen"]["ready_pods"]))
         return f"max-scale-up-rate {number(targets['up_rate_max'])} with {ready} ready; the next tick may go on"
@@ -169,7 +179,7 @@ def _not_fewer(row: Doc, now_s: float) -> str:
         return _decided(row, now_s) if row["clamp"] in _STAYS else "there is nothing fewer"
     if row["clamp"] == "max_scale":
         return "more are asked for"
-    if row["clamp"] != "none" or rule not in ("stable", "panic", "up_limit", "metric"):
+    if row["clamp"] != "none" or _by_policy(row) or rule not in ("stable", "panic", "up_limit", "metric"):
         return _decided(row, now_s)
     if want == 1:
         return (
@@ -219,6 +229,8 @@ def reason(row: Doc) -> str:
             "zero_disabled": "enable-scale-to-zero is off",
             "start_given_up": "its pods did not come up",
         }.get(row["clamp"], "the way to zero")
+    if _by_policy(row):
+        return "policy"
     if row["want"] == 0:
         return "nothing was asked"
     if row["kind"] == "scaled" and row["replicas_before"] == 0:

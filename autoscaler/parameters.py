@@ -11,11 +11,13 @@ from typing import Final, TypeVar
 from autoscaler.decision.bounds import ScaleRules
 from autoscaler.decision.rows import Target
 from autoscaler.metrics.collector import Collection
+from swell.api import labels
 from swell.api.autoscaling import UNREACHABLE, Annotations, PodAutoscaler
 from swell.api.extra_metrics import ExtraMetric, read_metrics
 from swell.api.labels import METRIC_CONCURRENCY, METRIC_RPS
 from swell.api.schedule import ScheduleEntry, read_schedule
 from swell.config.autoscaler import TARGET_MIN, AutoscalerConfig
+from swell.config.policies import PolicyConfig
 
 N = TypeVar("N", int, float)
 
@@ -32,6 +34,7 @@ class Parameters:
 
     `extra` are metrics beside the requests that `target` is about. A revision that no route points to has none: what
     it shares with its successor must not keep both.
+    `policy`: the one that it is under; "" for none.
     """
 
     target: Target
@@ -41,6 +44,7 @@ class Parameters:
     delay_s: float
     schedule: tuple[ScheduleEntry, ...] = ()
     extra: tuple[ExtraMetric, ...] = ()
+    policy: str = ""
 
 
 def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s: float) -> Parameters:
@@ -87,7 +91,16 @@ def parameters(pa: PodAutoscaler, config: AutoscalerConfig, progress_deadline_s:
     )
     delay_s = _either(notes.scale_down_delay_s(), config.scale_down_delay_s)
     extra = tuple(each for each in metrics if each.type.value != metric) if reachable else ()
-    return Parameters(target, collection, rules, metric == METRIC_RPS, delay_s, read_schedule(notes.values), extra)
+    return Parameters(
+        target,
+        collection,
+        rules,
+        metric == METRIC_RPS,
+        delay_s,
+        read_schedule(notes.values),
+        extra,
+        _policy(notes, config.policies),
+    )
 
 
 def resolve_target(
@@ -115,6 +128,12 @@ def resolve_target(
     elif listed is not None:
         utilization = 1.0
     return max(TARGET_MIN, capacity * utilization), capacity
+
+
+def _policy(notes: Annotations, config: PolicyConfig) -> str:
+    """The policy that a revision names, else the cluster's; one that is not loaded is none."""
+    name = notes.values.get(labels.POLICY, config.default)
+    return name if name in config.loaded else ""
 
 
 def panic_window_s(stable_window_s: float, percentage: float) -> float:

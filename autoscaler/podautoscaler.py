@@ -23,6 +23,7 @@ from autoscaler.extra import ExtraMetrics
 from autoscaler.ledger.ledger import Ledger
 from autoscaler.parameters import Parameters, parameters
 from autoscaler.pods import Owner, PodCounts, owner_of
+from autoscaler.policies.policies import Policies
 from autoscaler.revisions import Revisions
 from autoscaler.scale import Scaler
 from autoscaler.schedules import Schedules
@@ -36,6 +37,7 @@ from swell.config.autoscaler import AutoscalerConfig
 from swell.config.deployment import DeploymentConfig
 from swell.kube.apply import write_status
 from swell.kube.client import KubeClient
+from swell.policy import Seen
 from swell.runtime import log
 from swell.runtime.clock import Clock
 
@@ -69,6 +71,7 @@ class PodAutoscalers:
         pods: PodCounts,
         scaler: Scaler,
         schedules: Schedules,
+        policies: Policies,
         buffer_answers: Callable[[], bool],
         ledger: Ledger,
         extra: ExtraMetrics,
@@ -83,6 +86,7 @@ class PodAutoscalers:
         self._pods = pods
         self._scaler = scaler
         self._schedules = schedules
+        self._policies = policies
         self._buffer_answers = buffer_answers
         self._ledger = ledger
         self._extra = extra
@@ -119,6 +123,7 @@ class PodAutoscalers:
         managed = _Managed(new, pa, found, owner_of(new) or Owner(key, ""))
         self._managed[key] = managed
         self._schedules.set(key, found.schedule)
+        self._policies.set(key, found.policy)
         if known is None:
             self._open(key, managed)
         else:
@@ -131,6 +136,7 @@ class PodAutoscalers:
         for key, managed in self._managed.items():
             before, managed.parameters = managed.parameters, self._parameters(managed.pa)
             self._update(key, before, managed.parameters)
+            self._policies.set(key, managed.parameters.policy)
         return list(self._managed)
 
     def held(self) -> Iterator[tuple[Key, int]]:
@@ -154,6 +160,31 @@ class PodAutoscalers:
             self._revisions.pods_ready(owner.revision, ready)
             self._scaler.ready(managed.deployment, ready)
 
+    def seen(self, key: Key) -> Seen | None:
+        """What a policy is told of a revision; None before anything was decided for it."""
+        managed = self._managed.get(key)
+        want = self._revisions.status(key)[0]
+        if managed is None or want == UNDECIDED:
+            return None
+        rules = managed.parameters.rules
+        stable, panic, in_panic, target = self._revisions.numbers(key)
+        floor = self._schedules.floor(key).replicas if rules.reachable else 0
+        return Seen(
+            namespace=key.namespace,
+            name=key.name,
+            now_s=self._clock.wall(),
+            ready=self._pods.ready(managed.owner),
+            want=want,
+            stable=stable,
+            panic=panic,
+            in_panic=in_panic,
+            target=target,
+            min_scale=rules.least,
+            max_scale=rules.most,
+            floor=min(floor, rules.most) if rules.most else floor,
+            last=self._policies.last(key),
+        )
+
     def act(self, key: Key) -> ScaleStep | None:
         """Do now what is decided for the revision: the replicas are on their way when this returns.
 
@@ -165,7 +196,9 @@ class PodAutoscalers:
         floor, replicas = self._schedules.floor(key).replicas, self._scaler.replicas(managed.deployment)
         state, rules = with_floor(self._state(key, managed), managed.parameters.rules, floor, replicas)
         step = scale_step(state, rules)
-        bounds = {"floor": float(floor)} if floor else None
+        bounds = {"floor": float(floor)} if floor else {}
+        if (answer := self._policies.last(key)) is not None:
+            bounds["policy"] = float(answer)
         self._ledger.stepped(key, state, managed.parameters, step, self._clock.wall(), bounds)
         if step.apply and step.want >= 0:
             self._scaler.want(managed.deployment, step.want)
@@ -246,6 +279,7 @@ class PodAutoscalers:
         del self._managed[key]
         self._schedules.set(key, ())
         self._extra.forget(key)
+        self._policies.set(key, "")
         self._revisions.close(key)
         self._ledger.forget(key)
 
@@ -254,7 +288,7 @@ class PodAutoscalers:
         active, since_s = activity(status, self._clock.wall())
         desired = self._revisions.status(key)[0] if key in self._revisions else UNDECIDED
         return ScaleState(
-            desired=desired,
+            desired=self._policies.desired(key, desired),
             activity=active,
             activity_s=since_s,
             initialized=is_initialized(status),

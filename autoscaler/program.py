@@ -22,6 +22,7 @@ from autoscaler.metrics.scrape import Scraper
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
 from autoscaler.pods import Owner, PodCounts, owner_of
+from autoscaler.policies.policies import Policies
 from autoscaler.revisions import Revisions, Ticked
 from autoscaler.scale import Scaler
 from autoscaler.scale_events import ScaleEvents
@@ -34,6 +35,7 @@ from autoscaler.why import document, why
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
 from swell.api.meta import Key, Obj, key_of
+from swell.config.autoscaler import NAME as AUTOSCALER_CONFIG
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
 from swell.kube.events import Recorder
@@ -132,6 +134,8 @@ class Autoscaler:
             kube, clock, self.revisions, self._pods_of, self._now, self._decided, lambda: self.ticker.wake()
         )
         self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
+        self._recorder = Recorder(kube, "autoscaler", clock)
+        self.policies = Policies(clock, lambda key: self.podautoscalers.seen(key), self._due, self._policy_failed)
         self.podautoscalers = PodAutoscalers(
             kube,
             clock,
@@ -139,13 +143,14 @@ class Autoscaler:
             self._pods,
             self.scaler,
             self.schedules,
+            self.policies,
             lambda: self.receiver.connected,
             self.ledger,
             self.extra,
             self._now,
         )
         self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
-        self._events = ScaleEvents(Recorder(kube, "autoscaler", clock), clock, self.podautoscalers.object)
+        self._events = ScaleEvents(self._recorder, clock, self.podautoscalers.object)
         self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears, self._now)
         self.scraper = Scraper(clock, self._now, self._scraped, self._set_blind)
@@ -218,6 +223,7 @@ class Autoscaler:
         yield from self.extra.figures()
         yield from figures.of_scrapes(self.scraper)
         yield from figures.of_revisions(self.revisions.describe(self._now()), self.podautoscalers, self._pods)
+        yield from self.policies.figures()
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -231,6 +237,7 @@ class Autoscaler:
         self.ticker.close()
         self.schedules.close()
         await self.scraper.close()
+        await self.policies.close()
         started = (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._activators)
         for informer in (*started, self._nodes):
             await informer.close()
@@ -279,12 +286,20 @@ class Autoscaler:
             step = self.podautoscalers.act(key)
             # What is left is the status.
             self._enqueue(key, STARTING_S if step is not None and step.want > 0 else GATHER_S)
+        self.policies.decided(ticked.changed())
 
     def _due(self, keys: list[Key]) -> None:
-        """The scheduled floors of these have changed."""
+        """Other pods are wanted for these by the time, or by their policies."""
         for key in keys:
             self.podautoscalers.act(key)
             self._enqueue(key, GATHER_S)
+
+    def _policy_failed(self, policy: str, message: str) -> None:
+        config = self._configs.get(self._settings.system_namespace, AUTOSCALER_CONFIG)
+        if config is not None:
+            about = {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, **config}
+            event = self._recorder.event(about, "Warning", "PolicyFailed", message)
+            self._daemons.spawn(event, f"event of policy {policy}")
 
     def _pods_of(self, revision: Key) -> list[Obj]:
         return self._revision_pods.indexed(REVISION, str(revision))
@@ -309,6 +324,7 @@ class Autoscaler:
             config.network.mesh_compatibility_mode, passthrough=config.network.enable_mesh_pod_addressability
         )
         self.extra.allow(config.autoscaler.metrics_allowed_hosts)
+        self.policies.configure(config.autoscaler.policies)
         for key in self.podautoscalers.configure(config.autoscaler, config.progress_deadline_s):
             self.scraper.follow(key, self.podautoscalers.scrape_window_s(key))
             self._enqueue(key)
@@ -364,10 +380,13 @@ class Autoscaler:
         self.ticker.wake()
 
     def _answer(self, path: str, query: Mapping[str, str]) -> Any:
-        """GET /decisions: the last numbers of all; /why/NAMESPACE/REVISION?at=UNIX_SECONDS: why one is as it is."""
+        """GET /decisions: the last numbers of all; /why/NAMESPACE/REVISION?at=UNIX_SECONDS: why one is as it is;
+        /policies: what those of operators have done."""
         match path.strip("/").split("/"):
             case ["decisions"]:
                 return self.revisions.describe(self._now())
+            case ["policies"]:
+                return self.policies.describe()
             case ["why", namespace, name] if (key := Key(namespace, name)) in self.podautoscalers:
                 return why(key, self.ledger, self.revisions, self._clock.wall(), query.get("at"))
         raise KeyError(path)

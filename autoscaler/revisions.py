@@ -218,6 +218,15 @@ class Revisions:
             return UNDECIDED, 0
         return int(self._rows.desired[row]), int(self._rows.excess_burst[row])
 
+    def numbers(self, key: Key) -> tuple[float, float, bool, float]:
+        """Stable and panic value that the last decision went by, whether it is in panic, and the target per pod."""
+        row = self._numbers.get(key)
+        assert row is not None and self._decided[row], f"{key} is not decided for"
+        rows = np.array([row])
+        seen = self._rows.last_seen(rows)
+        target = self._rows.targets(rows).per_pod[0]
+        return float(seen.stable[0]), float(seen.panic[0]), bool(self._rows.panic(rows).on[0]), float(target)
+
     def tick(self, now_s: float) -> Ticked:
         """Decide for all lively revisions."""
         return self._tick(np.flatnonzero(self._lively), now_s)

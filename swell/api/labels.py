@@ -57,7 +57,8 @@ BODY_BYTES_MAX: Final = "swell.dev/body-bytes-max"
 # swell.dev: annotations of a revision that the autoscaler acts on
 METRICS: Final = "swell.dev/metrics"
 SCHEDULE: Final = "swell.dev/schedule"
-SCALING_KEYS: Final = (METRICS, SCHEDULE)
+POLICY: Final = "swell.dev/policy"
+SCALING_KEYS: Final = (METRICS, SCHEDULE, POLICY)
 
 # autoscaling.knative.dev: annotations. Those with a second spelling list it after the first.
 AUTOSCALER_CLASS: Final = "autoscaling.knative.dev/class"

@@ -52,7 +52,7 @@ class Defaults:
 class AutoscalerLimits:
     """What admission needs of ConfigMap config-autoscaler. `max_scale_limit` 0 means no limit.
 
-    `metrics_allowed_hosts` are entries of `swell.api.allowed_hosts`.
+    `metrics_allowed_hosts` are entries of `swell.api.allowed_hosts`; `policies` are names.
     """
 
     pod_autoscaler_class: str = CLASS_KPA
@@ -62,6 +62,7 @@ class AutoscalerLimits:
     max_scale: int = 0
     max_scale_limit: int = 0
     metrics_allowed_hosts: tuple[str, ...] = ()
+    policies: tuple[str, ...] = ()
 
 
 _ENABLED_BY_DEFAULT = ("multi-container", "kubernetes.podspec-volumes-emptydir")

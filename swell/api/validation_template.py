@@ -13,6 +13,7 @@ from swell.api.front_door import front_door_faults
 from swell.api.meta import Obj
 from swell.api.names import dns1035_faults, dns1035_prefix_faults
 from swell.api.numbers import float64, is_quantity, show_float
+from swell.api.policies import policy_faults
 from swell.api.schedule import schedule_faults
 from swell.api.settings import ApiSettings, Defaults
 from swell.api.validation_metadata import duration_faults, listed
@@ -81,13 +82,14 @@ def scaling_faults(
 ) -> list[FieldError]:
     """Every fault of the annotations about scaling.
 
-    `owned`: a controller wrote the object, for one whose hosts of metrics were allowed when it was written. They may
-    not be any more, which must not stop the controllers; the autoscaler asks none of them then.
+    `owned`: a controller wrote the object, for one whose hosts of metrics were allowed, and policy loaded, when it was
+    written. They may not be any more, which must not stop the controllers; the autoscaler asks none of them then.
     """
     annotations = fields.strings(metadata, "annotations", path.rpartition(".")[0])
     limits = settings.autoscaler
     errors = validate_annotations(annotations, limits, path)
     errors += schedule_faults(annotations, path, limits.pod_autoscaler_class)
+    errors += [] if owned else policy_faults(annotations, path, limits.policies)
     hosts = None if owned else limits.metrics_allowed_hosts
     return errors + metric_faults(annotations, path, limits.pod_autoscaler_class, hosts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from swell.api.allowed_hosts import read_hosts
@@ -11,6 +11,7 @@ from swell.api.extra_metrics import ALLOWED_HOSTS_KEY
 from swell.api.labels import CLASS_KPA
 from swell.api.numbers import INT32_MAX
 from swell.api.settings import AutoscalerLimits
+from swell.config.policies import PolicyConfig, read_policies
 from swell.config.reading import Reader
 
 NAME: Final = "config-autoscaler"
@@ -49,6 +50,7 @@ class AutoscalerConfig:
     max_scale: int = 0
     max_scale_limit: int = 0
     metrics_allowed_hosts: tuple[str, ...] = ()
+    policies: PolicyConfig = field(default_factory=PolicyConfig)
 
     @property
     def limits(self) -> AutoscalerLimits:
@@ -61,6 +63,7 @@ class AutoscalerConfig:
             max_scale=self.max_scale,
             max_scale_limit=self.max_scale_limit,
             metrics_allowed_hosts=self.metrics_allowed_hosts,
+            policies=tuple(self.policies.loaded),
         )
 
 
@@ -89,6 +92,7 @@ def parse(data: Mapping[str, str]) -> AutoscalerConfig:
         max_scale=reader.integer("max-scale", 0),
         max_scale_limit=reader.integer("max-scale-limit", 0),
         metrics_allowed_hosts=_hosts(reader),
+        policies=read_policies(reader),
     )
     _check_durations(reader, config)
     _check_rates(reader, config)

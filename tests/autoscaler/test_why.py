@@ -85,6 +85,18 @@ async def test_there_are_words_for_each_rule_and_clamp(world: World) -> None:
             assert "None" not in text and "?" not in text, (rule, clamp, want, text)
 
 
+async def test_a_policy_that_wants_something_else_is_what_decided(world: World) -> None:
+    await world.revision(target="10")
+    await world.load(40, 4)
+    found = await ask(world)
+    row = {**found["row"], "clamp": "none", "desired": 6, "want": 9, "extra": {"policy": 9.0}}
+    told = words(row, found["live"], found["at_s"])
+    assert told["decided"] == "the policy: it answers 9 pods; the rules want 6 pods"
+    assert (told["not_more"], told["not_fewer"]) == ("the policy's answer counts", told["decided"])
+    shadow = {**row, "want": 6}
+    assert "policy" not in words(shadow, found["live"], found["at_s"])["decided"]
+
+
 def test_numbers_and_durations_are_short() -> None:
     assert [number(value) for value in (4.0, 0.333, 1234.5, None)] == ["4", "0.33", "1234.5", "?"]
     assert [pods(count) for count in (0, 1, 2)] == ["0 pods", "1 pod", "2 pods"]
