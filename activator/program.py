@@ -29,7 +29,7 @@ from swell.wire.loads import PodLoads, decode_question, encode_loads
 
 if TYPE_CHECKING:
     from activator.admission.throttler import Address
-    from activator.proxy.exchange import Dispatcher
+    from activator.proxy.dispatcher import Dispatcher
     from swell.kube.client import KubeClient, Obj
     from swell.runtime.clock import Cancellable, Clock
 

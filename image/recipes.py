@@ -83,13 +83,14 @@ class Recipes:
         return _image("swell", layers, PROGRAM, ENVIRONMENT, labels())
 
     def e2e_app(self) -> Image:
-        """The app of the end-to-end tests, with the aiohttp of the programs."""
-        app = _file_layer("e2e-app", "app/app.py", PROJECT / "tests/e2e/app.py")
-        return _image("e2e-app", (self.base, self.dependencies, app), (*PYTHON, "/app/app.py"), ENVIRONMENT)
+        """The apps of the end-to-end tests, with the aiohttp of the programs, and grpcio."""
+        apps = _file_layer("e2e-app", "app", PROJECT / "tests/e2e/app.py", PROJECT / "tests/e2e/grpc_app.py")
+        layers = (self.base, self.dependencies, self.grpc, apps)
+        return _image("e2e-app", layers, (*PYTHON, "/app/app.py"), ENVIRONMENT)
 
     def hello(self) -> Image:
         """The sample."""
-        app = _file_layer("hello", "app/app.py", PROJECT / "samples/hello/app.py")
+        app = _file_layer("hello", "app", PROJECT / "samples/hello/app.py")
         return _image("hello", (self.base, app), (*PYTHON, "/app/app.py"), ENVIRONMENT)
 
     def go_hello(self) -> Image:
@@ -110,6 +111,13 @@ class Recipes:
         needed = map(str.encode, wheels.requirements(PROJECT))
         key = digest_of([self.base.digest.encode(), *needed, *_contents(MAKERS)])
         return cache.layer("dependencies", key, lambda tree: rootfs.make_dependencies(tree, self._base_tree))
+
+    @cached_property
+    def grpc(self) -> Layer:
+        """grpcio, which only an app of the tests needs."""
+        needed = wheels.test_requirement(PROJECT, "grpcio")
+        key = digest_of([self.base.digest.encode(), needed.encode(), *_contents(MAKERS)])
+        return cache.layer("grpcio", key, lambda tree: rootfs.make_packages(tree, self._base_tree, needed))
 
     @cached_property
     def project(self) -> Layer:
@@ -148,12 +156,13 @@ def _contents(roots: Iterable[Path]) -> Iterator[bytes]:
                 yield path.read_bytes()
 
 
-def _file_layer(name: str, inside: str, source: Path) -> Layer:
+def _file_layer(name: str, folder: str, *sources: Path) -> Layer:
     def make(tree: Path) -> None:
-        (tree / inside).parent.mkdir(parents=True)
-        shutil.copyfile(source, tree / inside)
+        (tree / folder).mkdir(parents=True)
+        for source in sources:
+            shutil.copyfile(source, tree / folder / source.name)
 
-    return cache.layer(name, digest_of([inside.encode(), source.read_bytes()]), make)
+    return cache.layer(name, digest_of([folder.encode(), *_contents(sources)]), make)
 
 
 def _build_go(program: Path) -> None:

@@ -47,7 +47,12 @@ def make_base(tree: Path) -> None:
 
 def make_dependencies(tree: Path, base: Path) -> None:
     """The wheels that the programs need, compiled by the Python of `base`."""
-    wheels.install_dependencies(PROJECT, tree / SITE)
+    make_packages(tree, base, *wheels.requirements(PROJECT))
+
+
+def make_packages(tree: Path, base: Path, *needed: str) -> None:
+    """Wheels, compiled by the Python of `base`."""
+    wheels.install(tree / SITE, *needed)
     compile_python(tree, SITE, base=base)
 
 

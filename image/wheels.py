@@ -54,14 +54,20 @@ def requirements(project: Path) -> list[str]:
     return sorted(line for line in stated if _name(line) not in COMMAND_LINE)
 
 
+def test_requirement(project: Path, name: str) -> str:
+    """What the tests need of that package, as pyproject.toml of `project` states it."""
+    stated = tomllib.loads((project / "pyproject.toml").read_text())["project"]["optional-dependencies"]["dev"]
+    return next(str(line) for line in stated if _name(line) == name)
+
+
 def version(project: Path) -> str:
     """The version of the project."""
     return str(tomllib.loads((project / "pyproject.toml").read_text())["project"]["version"])
 
 
-def install_dependencies(project: Path, site: Path) -> None:
-    """Install what `project` needs into `site`, without what is only there for tests and builds."""
-    _install(site, *requirements(project))
+def install(site: Path, *needed: str) -> None:
+    """Install what is `needed` into `site`, without what is only there for tests and builds."""
+    _install(site, *needed)
     prune(site, ("*",), DROPPED)
     _strip(site)
 

@@ -1,4 +1,4 @@
-"""A caller's connection: reads requests, one exchange at a time, and writes what is answered.
+"""A caller's connection: reads requests, one exchange at a time. What it writes is in `answering`.
 
 Knows where requests begin and end; what becomes of them the exchange and the dispatcher know.
 """
@@ -10,22 +10,19 @@ import time
 from typing import TYPE_CHECKING, Final, Literal, cast
 
 from activator.proxy import replies
+from activator.proxy.answering import DRAIN_BYTES_MAX, Answering
 from activator.proxy.errors import RemoteProtocolError
-from activator.proxy.exchange import Address, Exchange
+from activator.proxy.exchange import Exchange
 from activator.proxy.flow import AHEAD, PEER_FULL, Flow
 from activator.proxy.framing import Chunked, Length, request_body
-from activator.proxy.headers import NO_NAMES, Origin, response_head
+from activator.proxy.headers import NO_NAMES, Address, Origin
 from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, HTTP2_HEAD, Request, read_request
 from activator.proxy.inbox import Inbox, is_one_head, too_large
 from activator.proxy.states import TUNNEL
 
 if TYPE_CHECKING:
-    from activator.proxy.headers import Fields
-    from activator.proxy.heads import Response
     from activator.proxy.server import ProxyServer
 
-# Of a body that nobody wants, this much is read to keep the connection; with more to come it is closed.
-DRAIN_BYTES_MAX: Final = 256 * 1024
 # How long a caller may take to notice that we closed our side, before its unread bytes make a reset of it.
 LINGER_S: Final = 1.0
 # What may arrive behind a request before its answer is complete; then the connection is not read.
@@ -33,7 +30,7 @@ AHEAD_BYTES_MAX: Final = 64 * 1024
 NOBODY: Final = Origin(b"", NO_NAMES)
 
 
-class Downstream(asyncio.Protocol):
+class Downstream(Answering):
     """`full`: the caller does not take what it was sent. `body` is what is still to come of the request's.
 
     `active_s`: when the last request began, or something else was last seen to be going on.
@@ -41,29 +38,23 @@ class Downstream(asyncio.Protocol):
 
     __slots__ = (
         "_awaited",
-        "_chunks",
-        "_closes",
         "_drain_left",
         "_inbox",
         "_known",
         "_linger",
         "_taking",
         "active_s",
-        "body",
         "dispatcher",
         "exchange",
         "flow",
         "full",
         "origin",
         "peer",
-        "server",
-        "transport",
         "upstreams",
     )
 
     http2: Literal[False] = False
     flow: Flow
-    transport: asyncio.Transport
 
     def __init__(self, server: ProxyServer) -> None:
         self.server = server
@@ -81,7 +72,6 @@ class Downstream(asyncio.Protocol):
         self._linger: asyncio.TimerHandle | None = None
         self._taking = False
         self._closes = False
-        # How a body goes out that does not come as it is to go.
         self._chunks = False
         self._drain_left = 0
         self.active_s = time.monotonic()
@@ -181,65 +171,6 @@ class Downstream(asyncio.Protocol):
             self._linger = None
 
     # For the exchange.
-
-    def answer(self, exchange: Exchange, status: int, body: bytes, headers: replies.Headers) -> int:
-        """Write a whole response of ours; returns its size."""
-        added = self.connection_line(exchange)
-        response = replies.response(status, body, headers, added=added, bodyless=exchange.method == b"HEAD")
-        self.transport.write(response)
-        return len(response)
-
-    def connection_line(self, exchange: Exchange, *, self_delimiting: bool = True) -> bytes:
-        """What the response's head has to say of this connection: a header line, or nothing.
-
-        A body that does not say where it ends ends with the connection.
-        """
-        fields = exchange.fields
-        keep = fields.keep_alive and self_delimiting and not self._closes and not self.server.retiring
-        if keep and self.body is not None:
-            keep = _is_drainable(self.body, exchange)
-        if not keep:
-            self._closes = True
-            return replies.CLOSE
-        return replies.KEEP_ALIVE if fields.version == "1.0" else b""
-
-    def inform(self, response: Response) -> int:
-        """Write an interim response; returns its size."""
-        head = response_head(response, b"", False)
-        self.transport.write(head)
-        return len(head)
-
-    def respond(self, exchange: Exchange, response: Response, ended: bool) -> None:
-        """Write the head of a response whose body comes by `pass_on`; `ended`: there is none."""
-        version, named = exchange.fields.version, response.named
-        bodyless = exchange.method == b"HEAD" or response.status in (204, 304)
-        told = bodyless or (b"content-length" in named and b"transfer-encoding" not in named)
-        self._chunks = not told and version == "1.1"
-        added = self.connection_line(exchange, self_delimiting=told or self._chunks) + exchange.head_lines()
-        if self._chunks:
-            # So that the caller sees a break.
-            added += b"Transfer-Encoding: chunked\r\n"
-        head = response_head(response, added, False)
-        exchange.sent_bytes += len(head)
-        exchange.overhead_bytes += len(head)
-        self.transport.write(head)
-        if ended:
-            self.end(None)
-
-    def pass_on(self, data: bytes, ended: bool = False) -> None:
-        """Write a piece of the response's body."""
-        if self._chunks and data:
-            self.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
-        else:
-            self.transport.write(data)
-        if ended:
-            self.end(None)
-
-    def end(self, trailers: Fields | None) -> None:
-        """The response's body is complete."""
-        if self._chunks:
-            lines = b"".join(b"%b: %b\r\n" % pair for pair in trailers or ())
-            self.transport.write(b"0\r\n%b\r\n" % lines)
 
     def cut(self) -> None:
         """Close at once, so that the caller sees that its answer is not complete."""
@@ -412,11 +343,3 @@ class Downstream(asyncio.Protocol):
             return
         self.transport.write_eof()
         self._linger = asyncio.get_running_loop().call_later(LINGER_S, self.transport.abort)
-
-
-def _is_drainable(body: Length | Chunked, exchange: Exchange) -> bool:
-    """Whether the rest of a request's body that nobody wants will come, and be read, to its end."""
-    if isinstance(body, Length) and body.left > DRAIN_BYTES_MAX:
-        return False
-    # One that waits for our 100 may send its body or not: there is no telling where the next request begins.
-    return b"expect" not in exchange.fields.named or exchange.informed

@@ -5,8 +5,9 @@ Knows the two connections by the few calls that it makes on them; does not know 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, cast
 
+from activator.proxy.asked import Asked
 from activator.proxy.errors import LocalProtocolError
 from activator.proxy.flow import AHEAD, PEER_FULL
 from activator.proxy.replies import PLAIN_ERROR, bad_gateway
@@ -30,85 +31,28 @@ from activator.proxy.states import (
 from activator.proxy.tunnel import Tunnel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from activator.proxy.downstream import Downstream
     from activator.proxy.errors import RemoteProtocolError
     from activator.proxy.framing import Chunked, Length
-    from activator.proxy.headers import Extra, Fields, Named
-    from activator.proxy.heads import Request, RequestFields, Response
+    from activator.proxy.headers import Address
+    from activator.proxy.heads import Request, Response
     from activator.proxy.http2.downstream_stream import CallerStream
     from activator.proxy.http2.shared import Shared
     from activator.proxy.http2.upstream_stream import AppStream
     from activator.proxy.upstream import Upstream
     from activator.proxy.upstreams import Dial
 
-Address = tuple[str, int]
-
 # What a caller may send of a body before there is a connection for it; then it is not read.
+BODY_AHEAD_BYTES_MAX: Final = 64 * 1024
 # A process that dies may reset a connection out of its backlog, and its successor too, but an app that reads
 # requests and resets them must not be asked for ever.
 RESETS_MAX: Final = 2
-BODY_AHEAD_BYTES_MAX: Final = 64 * 1024
-TRACEPARENT: Final = b"traceparent"
-RESENT_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE"})
-RESENT_HEADERS: Final = frozenset({b"idempotency-key", b"x-idempotency-key"})
 
 
-class Dispatcher(Protocol):
-    """Who decides where requests go. All calls come from the event loop and must not block."""
+class Exchange(Asked):
+    """One request and its answer: what becomes of it."""
 
-    def on_request(self, exchange: Exchange) -> None:
-        """A head is complete. Must lead to exactly one of `forward`, `reply` and `abort`, sooner or later."""
-        ...
-
-    def on_unsent(self, exchange: Exchange, error: str) -> None:
-        """`forward` failed before the app can have seen the request: forward it again, or reply."""
-        ...
-
-    def on_done(self, exchange: Exchange) -> None:
-        """Once per exchange, however it ended; for a tunnel when both sides are closed."""
-        ...
-
-
-class Exchange:
-    """One request and its answer.
-
-    `host` is in lower case and without port, "" if absent; `headers` are as received, `named` has the last
-    value of each by lower-case name; `fields` is where both come from, but for a `traceparent` that ends the head, and
-    has a `memo` for the dispatcher.
-    `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
-    response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included, and
-    `overhead_bytes` what of them is no body: heads, and once it is complete the framing of chunks. `gone`: the caller
-    left first; `aborted`: it was cut. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is
-    one, is asked for headers when the final head of the app is passed on.
-    """
-
-    __slots__ = (
-        "_address",
-        "_ahead",
-        "_body",
-        "_dial",
-        "_head",
-        "_resets",
-        "_shared",
-        "aborted",
-        "downstream",
-        "fields",
-        "gone",
-        "head_fields",
-        "host",
-        "informed",
-        "overhead_bytes",
-        "request",
-        "sent_bytes",
-        "started_s",
-        "state",
-        "status",
-        "tag",
-        "tunnel",
-        "upstream",
-    )
+    __slots__ = ("_address", "_ahead", "_body", "_dial", "_head", "_resets", "_shared", "tunnel", "upstream")
 
     # Where the request went last, and as what; set by `forward`.
     _address: Address
@@ -122,7 +66,7 @@ class Exchange:
         body: Length | Chunked | None = None,
     ) -> None:
         self.request = request
-        self.fields: RequestFields = request.fields
+        self.fields = request.fields
         self.host = request.host
         self.started_s = started_s
         self._resets = 0
@@ -136,8 +80,8 @@ class Exchange:
         self.informed = False
         self.sent_bytes = 0
         self.overhead_bytes = 0
-        self.tag: Any = None
-        self.head_fields: Callable[[], Extra] | None = None
+        self.tag = None
+        self.head_fields = None
         # Both sides; what waits until there is another side.
         self.downstream = downstream
         self.upstream: Upstream | AppStream | None = None
@@ -146,60 +90,6 @@ class Exchange:
         self._ahead: bytearray | None = None
         self._body = body
 
-    def __repr__(self) -> str:
-        return f"<Exchange {self.method.decode()} {self.host} {self.state.name} {self.status}>"
-
-    @property
-    def method(self) -> bytes:
-        return self.request.method
-
-    @property
-    def target(self) -> bytes:
-        return self.request.target
-
-    @property
-    def headers(self) -> Fields:
-        trace = self.request.trace
-        return [*self.fields.headers, (TRACEPARENT, trace)] if trace else self.fields.headers
-
-    @property
-    def named(self) -> Named:
-        trace = self.request.trace
-        return {**self.fields.named, TRACEPARENT: trace} if trace else self.fields.named
-
-    @property
-    def head_bytes(self) -> int:
-        return len(self.request.head)
-
-    @property
-    def has_body(self) -> bool:
-        return self.fields.has_body
-
-    @property
-    def disbelieved(self) -> frozenset[bytes]:
-        """Headers of the caller that are not passed on, in lower case."""
-        return self.downstream.origin.dropped
-
-    @property
-    def upgrade(self) -> bool:
-        """The caller asks for another protocol."""
-        return self.fields.upgrade
-
-    @property
-    def peer(self) -> Address:
-        """The caller's IP address and port, as far as they are known: a trusted proxy may have named them."""
-        return self.downstream.peer
-
-    @property
-    def http2(self) -> bool:
-        """Whether the caller speaks HTTP/2."""
-        return self.downstream.http2
-
-    @property
-    def body_sent_bytes(self) -> int:
-        """What the caller got of the answer's body; of chunks only once the answer is complete."""
-        return self.sent_bytes - self.overhead_bytes
-
     # For the dispatcher.
 
     def limit_body(self, bytes_max: int) -> bool:
@@ -207,10 +97,6 @@ class Exchange:
         if self.downstream.http2:
             return self.downstream.limit_body(bytes_max)
         return self._body is not None and self._body.limit(bytes_max)
-
-    def head_lines(self) -> bytes:
-        """What `head_fields` come to, as lines."""
-        return b"".join(b"%b: %b\r\n" % pair for pair in self.head_fields()) if self.head_fields is not None else b""
 
     def forward(
         self,
@@ -375,7 +261,7 @@ class Exchange:
         self.upstream = None
         if self.state is not SENT:
             self.abort()
-        elif not self._may_be_sent_twice():
+        elif not self.repeatable:
             self.reply(*bad_gateway(error))
         elif stale:
             self.step(REDIAL)
@@ -415,12 +301,6 @@ class Exchange:
         self.gone = True
         self._let_go()
         self._finish()
-
-    def _may_be_sent_twice(self) -> bool:
-        # As Go's HTTP client has it (spec dataplane 1.5).
-        if self.fields.has_body or self.fields.upgrade:
-            return False
-        return self.method in RESENT_METHODS or not RESENT_HEADERS.isdisjoint(self.fields.named)
 
     def _let_go(self) -> None:
         """Give up whatever is there on the app's side."""

@@ -5,9 +5,10 @@ Bounded per address and in all. Nothing here closes anything: what is over is re
 
 from __future__ import annotations
 
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-Address = tuple[str, int]
+if TYPE_CHECKING:
+    from activator.proxy.headers import Address
 
 # spec dataplane 1.5
 IDLE_PER_ADDRESS_MAX: Final = 100

@@ -16,7 +16,8 @@ from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Upstreams
 if TYPE_CHECKING:
     import ssl
 
-    from activator.proxy.exchange import Address, Dispatcher
+    from activator.proxy.dispatcher import Dispatcher
+    from activator.proxy.headers import Address
     from activator.proxy.http2.downstream import Caller
     from activator.proxy.trust import Trust
 

@@ -18,8 +18,8 @@ from activator.proxy.heads import HEAD_KEPT_BYTES_MAX, Response
 from activator.proxy.states import HEAD
 
 if TYPE_CHECKING:
-    from activator.proxy.exchange import Address, Exchange
-    from activator.proxy.headers import Fields
+    from activator.proxy.exchange import Exchange
+    from activator.proxy.headers import Address, Fields
     from activator.proxy.upstreams import Upstreams
 
 HEAD_BYTES_MAX: Final = 1024 * 1024

@@ -12,7 +12,8 @@ from activator.proxy.pool import Pool
 from activator.proxy.upstream import Upstream
 
 if TYPE_CHECKING:
-    from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.exchange import Exchange
+    from activator.proxy.headers import Address
     from activator.proxy.http2.shared import Shared
 
 P = TypeVar("P", bound=asyncio.Protocol)

@@ -23,7 +23,7 @@ from swell.wire.observability import NONE
 if TYPE_CHECKING:
     import ssl
 
-    from activator.proxy.exchange import Dispatcher
+    from activator.proxy.dispatcher import Dispatcher
     from activator.queueproxy.tls import Certificate
     from swell.runtime.clock import Clock
 

@@ -57,6 +57,11 @@ class Images(Protocol):
         ...
 
     @property
+    def grpc(self) -> tuple[str, ...]:
+        """The command that runs tests/e2e/grpc_app.py, in place of the e2e app's own."""
+        ...
+
+    @property
     def complaint(self) -> str: ...
 
     def named(self, name: str) -> str:
@@ -77,6 +82,11 @@ class LocalImages:
     app: str = "e2e-app"
     hello: str = "hello"
     complaint: str = "swell image add"
+
+    @property
+    def grpc(self) -> tuple[str, ...]:
+        assert self.script is not None, "this home has no e2e app"
+        return (sys.executable, str(self.script.with_name("grpc_app.py")))
 
     def named(self, name: str) -> str:
         return name

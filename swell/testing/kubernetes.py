@@ -39,6 +39,7 @@ class ClusterImages:
     app: str = "dev.local/e2e-app:1"
     hello: str = "dev.local/hello:1"
     go_hello: str = "dev.local/go-hello:1"
+    grpc: tuple[str, ...] = ("/usr/bin/python3", "-S", "-P", "/app/grpc_app.py")
     complaint: str = "pull"
     node: Node | None = None
 

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
 
-from swell.testing.home import Home, LocalImages, Objects, unique
-
-APP = Path(__file__).with_name("grpc_app.py")
-
-
-@pytest.fixture(autouse=True)
-def local(home: Home) -> None:
-    if not isinstance(home.images, LocalImages):
-        pytest.skip("the images of this home have no grpcio")
+from swell.testing.home import Objects, unique
 
 
 def h2c_service(objects: Objects, name: str, **options: Any) -> Any:
-    service = objects.service(name, command=[sys.executable, str(APP)], **options)
+    service = objects.service(name, command=list(objects.home.images.grpc), **options)
     service["spec"]["template"]["spec"]["containers"][0]["ports"] = [{"name": "h2c", "containerPort": 8080}]
     return service
 

@@ -20,7 +20,7 @@ from activator.proxy.http2.stream import Stream
 if TYPE_CHECKING:
     import asyncio
 
-    from activator.proxy.exchange import Dispatcher
+    from activator.proxy.dispatcher import Dispatcher
     from activator.proxy.flow import Flow
     from activator.proxy.headers import Address, Fields, Origin
     from activator.proxy.heads import Request, Response

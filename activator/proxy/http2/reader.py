@@ -232,7 +232,7 @@ class Reader(ABC):
     def on_goaway(self, last: int, code: int) -> None:
         """The peer takes no stream beyond `last`."""
 
-    def awaits_block(self) -> None:  # noqa: B027
+    def awaits_block(self) -> None:  # noqa: B027 - only a caller is hurried
         """A header block has begun, and has to come whole in time."""
 
     def has_block(self) -> None:  # noqa: B027

@@ -16,7 +16,8 @@ from activator.proxy.http2.upstream import AppConnection
 from activator.proxy.upstreams import SWEEPS_PER_IDLE_TIME, Dial, dial_error
 
 if TYPE_CHECKING:
-    from activator.proxy.exchange import Address, Exchange
+    from activator.proxy.exchange import Exchange
+    from activator.proxy.headers import Address
     from activator.proxy.http2.upstream_stream import AppStream
 
 Connect = Callable[["Address", Callable[[], AppConnection]], Awaitable[AppConnection]]

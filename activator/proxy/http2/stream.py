@@ -100,7 +100,7 @@ class Stream(ABC):
         if self._expected > 0:
             raise StreamFault(PROTOCOL_ERROR, "body and content-length differ")
 
-    def pause_reading(self) -> None:  # noqa: B027
+    def pause_reading(self) -> None:  # noqa: B027 - nothing is to be done for it
         """For `flow`: the window is not renewed from now on."""
 
     def resume_reading(self) -> None:

@@ -21,7 +21,7 @@ from activator.proxy.upstream import HEAD_BYTES_MAX
 if TYPE_CHECKING:
     import asyncio
 
-    from activator.proxy.exchange import Address
+    from activator.proxy.headers import Address
     from activator.proxy.heads import Response
     from activator.proxy.http2.shared import Shared
 

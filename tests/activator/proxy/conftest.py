@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import pytest
 import uvloop
 
-from activator.proxy.exchange import Address, Exchange
+from activator.proxy.exchange import Exchange
+from activator.proxy.headers import Address
 from activator.proxy.server import ProxyServer
 
 Talk = Callable[["Line"], Awaitable[None]]

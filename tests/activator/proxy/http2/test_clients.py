@@ -61,7 +61,8 @@ async def test_h2load_has_two_thousand_answers_over_four_connections(world: Worl
     url = f"http://127.0.0.1:{world.server.listening_port}/"
     output = await run("h2load", "-n2000", "-c4", "-m50", url)
     assert b"2000 succeeded, 0 failed, 0 errored, 0 timeout" in output
-    assert app.connections < 4
+    # Not those accepted: while the proxy is busy, a dial may be given up and made again.
+    assert len(world.server.upstreams.shared._connections[app.address]) < 4
 
 
 async def test_nghttp_with_padding_and_a_tiny_table(world: World, peers: Peers, tmp_path: Path) -> None:
