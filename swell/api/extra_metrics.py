@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from swell.api import labels
 from swell.api.allowed_hosts import URL, endpoint_of, is_allowed
-from swell.api.field_errors import FieldError, disallowed, invalid_value, join, missing, out_of_bounds, several
+from swell.api.field_errors import FieldError, disallowed, invalid_value, join, missing, out_of_bounds, several, shown
 from swell.api.numbers import float64, is_quantity
 from swell.api.values import quantity
 
@@ -27,7 +27,6 @@ ALLOWED_HOSTS_KEY: Final = "swell.metrics-allowed-hosts"
 
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
-_SHOWN_CHARACTERS_MAX: Final = 80
 
 
 class MetricType(Enum):
@@ -186,7 +185,7 @@ class _Reader:
         if "target" not in entry:
             return math.nan, False
         found = entry["target"]
-        text = "" if isinstance(found, bool) else _text(found)
+        text = "" if isinstance(found, bool) else shown(found)
         value, of_request = _resource(text, kind) if kind in RESOURCES else (float64(text), False)
         if value is None or not 0 < value <= TARGET_MAX:
             self._fault(found, path, _TARGETS.get(kind, f"must be a number greater than 0, at most {TARGET_MAX:g}"))
@@ -230,22 +229,13 @@ class _Reader:
             seen.add(metric.name)
 
     def _fault(self, value: object, path: str, details: str) -> None:
-        text = _text(value)
-        shown = text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}..."
-        self.errors.append(invalid_value(shown, path, details))
+        self.errors.append(invalid_value(shown(value), path, details))
 
 
 _TARGETS: Final[Mapping[MetricType, str]] = {
     MetricType.CPU: "must be a percentage of the pod's CPU request, such as 70, or cores with a unit, such as 500m",
     MetricType.MEMORY: "must be bytes with a unit, such as 200Mi, or a percentage of the pod's request, such as 80%",
 }
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except ValueError:  # Python does not write numbers of thousands of digits
-        return "a number of too many digits"
 
 
 def _resource(text: str, kind: MetricType) -> tuple[float | None, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from swell.api.fields import join
 
@@ -19,7 +20,10 @@ __all__ = [
     "out_of_bounds",
     "render",
     "several",
+    "shown",
 ]
+
+_SHOWN_CHARACTERS_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,16 @@ def merge(errors: Iterable[FieldError]) -> list[FieldError]:
 def render(errors: Iterable[FieldError]) -> str:
     """All errors as the text that a client sees, one per line (and its details below it)."""
     return "\n".join(str(error) for error in merge(errors))
+
+
+def shown(value: object) -> str:
+    """A value of YAML as an error shows it. Lists and mappings are not written out: aliases make huge ones of a short
+    text.
+    """
+    if isinstance(value, list | dict | set | tuple):
+        return f"a {type(value).__name__}"
+    try:
+        text = str(value)
+    except ValueError:  # Python does not write numbers of thousands of digits
+        return "a number of too many digits"
+    return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}..."

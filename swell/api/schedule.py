@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swell.api import labels
-from swell.api.field_errors import FieldError, disallowed, invalid_value, join, missing, out_of_bounds
+from swell.api.field_errors import FieldError, disallowed, invalid_value, join, missing, out_of_bounds, shown
 from swell.api.numbers import INT32_MAX, duration_ns, int32
 
 ENTRIES_MAX: Final = 16
@@ -24,7 +24,6 @@ UTC: Final = "UTC"
 _EXAMPLE: Final = '{cron: "0 8 * * mon-fri", timezone: Europe/Berlin, replicas: 3, duration: 10h}'
 _KEYS: Final = ("cron", "timezone", "replicas", "duration")
 _REQUIRED: Final = ("cron", "replicas", "duration")
-_SHOWN_CHARACTERS_MAX: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class _Reader:
             self._fault(value, path, f"must be a whole number from 0 to {INT32_MAX}")
             return 0
         if not 0 <= value <= INT32_MAX:
-            self.errors.append(out_of_bounds(_shown(value), 0, INT32_MAX, path))
+            self.errors.append(out_of_bounds(shown(value), 0, INT32_MAX, path))
         elif self.replicas_max and value > self.replicas_max:
             self._fault(value, path, f"at most max-scale, which is {self.replicas_max}")
         return value
@@ -143,7 +142,7 @@ class _Reader:
         return duration_s
 
     def _fault(self, value: object, path: str, details: str) -> None:
-        self.errors.append(invalid_value(_shown(value), path, details))
+        self.errors.append(invalid_value(shown(value), path, details))
 
 
 def cron_fault(value: object) -> str:
@@ -172,14 +171,3 @@ def _is_timezone(name: str) -> bool:
     except (KeyError, ValueError, OSError):  # of OSError: a folder of the database, such as Europe
         return False
     return True
-
-
-def _shown(value: object) -> str:
-    """As an error shows it. Lists and mappings are not written out: aliases make huge ones of a short text."""
-    if isinstance(value, list | dict | set | tuple):
-        return f"a {type(value).__name__}"
-    try:
-        text = str(value)
-    except ValueError:  # Python does not write numbers of thousands of digits
-        return "a number of too many digits"
-    return text if len(text) <= _SHOWN_CHARACTERS_MAX else f"{text[:_SHOWN_CHARACTERS_MAX]}..."

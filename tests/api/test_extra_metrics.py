@@ -210,3 +210,10 @@ def test_whatever_the_text_it_is_read_or_refused(text: str) -> None:
     metrics = read_metrics({labels.METRICS: text})
     assert bool(metrics) != bool(told(text)) or "hosts that" in told(text)
     assert all(metric.target > 0 and math.isfinite(metric.target) for metric in metrics)
+
+
+@pytest.mark.parametrize("entry", ["*a11", "{type: *a11, target: 1}", "{type: rps, target: *a11}"])
+def test_a_short_text_whose_aliases_make_a_huge_value_is_refused_shortly(entry: str) -> None:
+    bomb = ["- &a0 [x, x, x, x, x, x, x, x, x]"]
+    bomb += [f"- &a{level} [{', '.join([f'*a{level - 1}'] * 9)}]" for level in range(1, 12)]
+    assert 0 < len(told("\n".join([*bomb, f"- {entry}"]))) < 5000
