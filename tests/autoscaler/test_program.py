@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from autoscaler.program import STARTING_S, Settings, run
+from autoscaler.autoscaler import STARTING_S
+from autoscaler.program import Settings, run
 from swell.api.kinds import DEPLOYMENT, EVENT, POD, POD_AUTOSCALER
 from swell.kube.controller import GATHER_S
 from swell.kube.errors import Conflict, Unavailable
