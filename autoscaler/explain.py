@@ -111,9 +111,18 @@ def _decided(row: Doc, now_s: float) -> str:
         "retention": f"nothing is asked; the last pod stays for the retention period of {retention(bounds)}",
         "grace": "nothing is asked; the last pod stays for the grace period",
     }.get(row["clamp"])
+    if bound is None and _by_floor(row):
+        return f"{least(row)}; {_load_asks(row)}"
     if bound is None and _by_policy(row):
         return f"the policy: it answers {pods(row['want'])}; the rules want {pods(row['desired'])}"
     return bound or _rule(row, now_s)
+
+
+def _by_floor(row: Doc) -> bool:
+    """Whether the scheduled floor is what is wanted, and the rules alone come to something else, or to nothing yet."""
+    floor = row["extra"].get("floor") or 0
+    bounded = row["clamp"] in ("none", "min_scale") and row["desired"] != row["want"]
+    return bool(bounded and floor == row["want"] and floor > (row["bounds"]["min_scale"] or 0))
 
 
 def _by_policy(row: Doc) -> bool:
@@ -221,9 +230,11 @@ def _load_asks(row: Doc) -> str:
 
 def reason(row: Doc) -> str:
     """What decided, in a word or two."""
+    if _by_floor(row):
+        return "schedule"
     if row["clamp"] != "none":
         return {
-            "min_scale": "min-scale" if row["extra"].get("floor") is None else "min-scale or schedule",
+            "min_scale": "min-scale",
             "initial_scale": "initial-scale",
             "max_scale": "max-scale",
             "zero_disabled": "enable-scale-to-zero is off",

@@ -10,7 +10,7 @@ import pytest
 
 from autoscaler.decision.bounds import Clamp
 from autoscaler.decision.rule import Rule
-from autoscaler.explain import words
+from autoscaler.explain import reason, words
 from autoscaler.phrases import duration, number, pods
 from swell.api.durations import parse_duration
 
@@ -95,6 +95,18 @@ async def test_a_policy_that_wants_something_else_is_what_decided(world: World) 
     assert (told["not_more"], told["not_fewer"]) == ("the policy's answer counts", told["decided"])
     shadow = {**row, "want": 6}
     assert "policy" not in words(shadow, found["live"], found["at_s"])["decided"]
+
+
+async def test_a_scheduled_floor_is_what_decided_also_before_anything_else_has(world: World) -> None:
+    await world.revision(target="10")
+    await world.load(4, 4)
+    found = await ask(world)
+    row = {**found["row"], "desired": 1, "want": 3, "clamp": "min_scale", "extra": {"floor": 3.0}}
+    for each in (row, {**row, "desired": None, "clamp": "none", "rule": "undecided"}):
+        told = words(each, found["live"], found["at_s"])
+        assert told["decided"].startswith("swell.dev/schedule keeps 3 pods; ")
+        assert told["not_fewer"] == told["decided"]
+        assert reason(each) == "schedule"
 
 
 def test_numbers_and_durations_are_short() -> None:
