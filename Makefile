@@ -32,8 +32,9 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
 demo: $(VENV)/.installed
 	$(BIN)/swell demo
 
+# Two processes: tests wait for most of their time.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-kubernetes: $(VENV)/.installed-dev
 	$(BIN)/python -m swell.testing.prepare
