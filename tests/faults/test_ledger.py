@@ -34,7 +34,7 @@ async def test_rows_are_there_after_a_kill_and_after_a_stop(cluster: RunningClus
         await objects.deploy(objects.service(name, image=home.images.hello, annotations={"window": "6s"}))
         await objects.gone(name)
     before = (await why(home, name))["changes"]
-    assert [change["text"] for change in before] == ["1 -> 0 pods: nothing was asked"]
+    assert before[-1]["text"] == "1 -> 0 pods: nothing was asked"
     await asyncio.sleep(4)  # rows are written in batches, every two seconds
     os.kill(program(cluster.process.pid, "swell.local.controlplane"), signal.SIGKILL)
     assert (await why(home, name))["changes"] == before
