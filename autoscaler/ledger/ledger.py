@@ -21,7 +21,7 @@ from autoscaler.decision.extras import Kind as MetricKind
 from autoscaler.decision.rows import UNDECIDED, Target, Tick
 from autoscaler.decision.rule import deciding
 from autoscaler.ledger.ring import Ring
-from autoscaler.ledger.row import OTHER_BOUNDS, OTHER_METRICS, ROW, Kind, Records, blank, targets_of
+from autoscaler.ledger.row import OTHER_BOUNDS, OTHER_METRICS, RAW, ROW, Kind, Records, blank, targets_of
 from autoscaler.parameters import Parameters
 from autoscaler.revisions import Ticked
 from swell.api.meta import Key
@@ -77,7 +77,7 @@ class Ledger:
         if not len(news):
             return
         slots = np.fromiter((self._slot(ticked.keys[index]) for index in news), np.int64, len(news))
-        rows = self._latest[slots]
+        rows = self._latest.view(RAW)[slots].view(ROW)
         _fill(rows, tick, news, now_s)
         rows["decided_s"], rows["rps"] = ticked.now_s, ticked.rps[news]
         for name in OTHER_METRICS:
@@ -86,10 +86,11 @@ class Ledger:
         changed = tick.notify[news] | (tick.before.on != tick.decision.panic.on)[news]
         rows["changed"] = changed
         self._number(rows)
-        self._latest[slots] = rows
+        self._latest.view(RAW)[slots] = rows.view(RAW)
         self._place[slots] = np.where(changed, self._changes.end + np.cumsum(changed) - 1, -1)
-        self._changes.append(rows[changed])
-        self._others.append(rows[~changed])
+        raw = rows.view(RAW)
+        self._changes.append(raw[changed].view(ROW))
+        self._others.append(raw[~changed].view(ROW))
 
     def stepped(
         self,

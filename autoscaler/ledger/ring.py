@@ -33,11 +33,10 @@ class Ring:
     def last(self, rows: int) -> Records:
         """The newest rows, at most that many, the oldest of them first; a copy."""
         count = min(rows, len(self))
-        found: Records = self._rows[np.arange(self.end - count, self.end) % len(self._rows)]
-        return found
+        return self._raw[np.arange(self.end - count, self.end) % len(self._raw)].view(ROW)
 
     def of(self, life: int) -> Records:
         """All rows of one life, the oldest first; a copy."""
         places = np.flatnonzero(self._rows["life"][: len(self)] == life)
-        found: Records = self._rows[places]
+        found = self._raw[places].view(ROW)
         return found[np.argsort(found["number"], kind="stable")]
