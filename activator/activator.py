@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
     from activator.proxy.replies import Answer
     from activator.reporting.report import Reporter
+    from activator.requestlog.live import LiveLog
     from activator.settings import Settings
     from swell.runtime.clock import Clock
 
@@ -59,11 +60,13 @@ class Activator:
         backends: Backends,
         reporter: Reporter,
         health: Health,
+        request_log: LiveLog,
     ) -> None:
         self.gateway = gateway
         self.backends = backends
         self.lanes: dict[Target, Lane] = {}
         self.health = health
+        self.request_log = request_log
         self.room: Room[Exchange] = Room(
             line_max=settings.line_max,
             line_bytes_max=settings.line_bytes_max,
@@ -111,7 +114,16 @@ class Activator:
         """The lane of a revision; made when first asked for, perhaps before its object is known."""
         lane = self.lanes.get(target)
         if lane is None:
-            lane = Lane(target, self._settings, self._clock, self.room, self.backends, self._reporter, self._traces)
+            lane = Lane(
+                target,
+                self._settings,
+                self._clock,
+                self.room,
+                self.backends,
+                self._reporter,
+                self._traces,
+                self.request_log,
+            )
             lane.throttler.set_share(*self._share)
             self.lanes[target] = lane
             lane.pods_changed()

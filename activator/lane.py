@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
     from activator.proxy.headers import Extra
     from activator.reporting.report import Reporter
+    from activator.requestlog.live import LiveLog
     from activator.settings import Settings
     from swell.runtime.clock import Cancellable, Clock
 
@@ -48,6 +49,7 @@ class Lane:
         "_clock",
         "_http2",
         "_known_backends",
+        "_log",
         "_now",
         "_nowhere",
         "_patience",
@@ -72,6 +74,7 @@ class Lane:
         backends: Backends,
         reporter: Reporter,
         traces: Iterator[bytes],
+        request_log: LiveLog,
     ) -> None:
         facts = RevisionFacts()
         self.target = target
@@ -84,6 +87,7 @@ class Lane:
         self._clock = clock
         self._now = clock.now
         self._traces = traces
+        self._log = request_log
         self._body_bytes_default = settings.body_bytes_max
         self._behind_ingress = settings.trust_revision_headers
         self._patience = Patience(target, settings, clock, self.throttler.line, self.cause, self._dismiss)
@@ -130,6 +134,8 @@ class Lane:
             self.counts.gone += 1
         else:
             self.counts.answered(exchange.status, now_s - exchange.started_s)
+        if self._log.on:
+            self._log.put(exchange, self.target, self.facts, now_s)
         if backend is self._nowhere:
             self._leave_line(exchange)
         else:
@@ -236,8 +242,11 @@ class Lane:
         return True
 
     def _reply(self, exchange: Exchange, answer: Answer) -> None:
-        self.counts.answered(answer.status, self._now() - exchange.started_s)
+        now_s = self._now()
+        self.counts.answered(answer.status, now_s - exchange.started_s)
         exchange.reply(answer.status, answer.body, answer.headers)
+        if self._log.on:
+            self._log.put(exchange, self.target, self.facts, now_s)
 
     def _send(self, exchange: Exchange, backend: Backend) -> None:
         exchange.tag = backend

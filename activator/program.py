@@ -16,11 +16,13 @@ from activator.probing import probe
 from activator.proxy.server import ProxyServer
 from activator.reporting.report import Reporter
 from activator.reporting.stream import Stream
+from activator.requestlog.live import LiveLog
 from activator.revision import read_revision
 from activator.settings import Settings
 from activator.state import describe, metrics
-from swell.api.kinds import POD, REVISION, ROUTE
+from swell.api.kinds import CONFIG_MAP, POD, REVISION, ROUTE
 from swell.api.labels import ACTIVATOR_SELECTOR
+from swell.config.observability import NAME as OBSERVABILITY
 from swell.kube.informer import Informer
 from swell.runtime import log
 from swell.runtime.tasks import Daemons
@@ -84,6 +86,7 @@ class FrontDoor:
         self.reporter = Reporter(settings.pod_name, clock, self.stream.send, lambda: self.stream.hearer)
         self.gateway = Gateway(settings.cluster_domain)
         self.health = Health()
+        self.request_log = LiveLog()
         self.backends = Backends(
             clock,
             self._start_probe,
@@ -93,7 +96,9 @@ class FrontDoor:
             probe_first_s=settings.probe_first_s,
             probe_last_s=settings.probe_last_s,
         )
-        self.activator = Activator(settings, clock, self.gateway, self.backends, self.reporter, self.health)
+        self.activator = Activator(
+            settings, clock, self.gateway, self.backends, self.reporter, self.health, self.request_log
+        )
         shared = settings.trust_revision_headers or not settings.local_port
         outside = self.activator if shared else Outside(self.activator)
         self._servers = {"gateway": _server(outside, settings)}
@@ -111,6 +116,14 @@ class FrontDoor:
         self._peers = Informer(
             kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
         )
+        self._config = Informer(
+            kube,
+            CONFIG_MAP,
+            namespace=settings.system_namespace,
+            field_selector=f"metadata.name={OBSERVABILITY}",
+            clock=clock,
+        )
+        self._config.add_handler(self.request_log.config_changed)
         self._revisions.add_handler(self._revision_changed)
         self._pods.add_handler(self.backends.pod_changed)
         self._routes.add_handler(self._route_changed)
@@ -125,7 +138,7 @@ class FrontDoor:
         self._patience = self._clock.call_later(self.settings.autoscaler_patience_s, self._looked)
         await self.admin.start(self.settings.listen_ip, self.settings.admin_port)
         self._daemons.spawn(self.stream.run(), "autoscaler stream")
-        for informer in (self._peers, self._revisions, self._pods, self._routes):
+        for informer in (self._config, self._peers, self._revisions, self._pods, self._routes):
             await informer.start()
         ports = {"gateway": self.settings.gateway_port, "local": self.settings.local_port}
         for name, server in self._servers.items():
@@ -167,8 +180,9 @@ class FrontDoor:
                 await self.stream.drained()
         except TimeoutError:
             _log.warning("the last report was not taken by the autoscaler")
-        for informer in (self._routes, self._pods, self._revisions, self._peers):
+        for informer in (self._routes, self._pods, self._revisions, self._peers, self._config):
             await informer.close()
+        self.request_log.close()
         self.backends.close()
         for task in self._probes:
             task.cancel()

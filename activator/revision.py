@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from swell.api.front_door import NO_RULES, FrontDoorRules, read_rules
+from swell.api.labels import CONFIGURATION, SERVICE
 from swell.api.podspec import PROTOCOL_H2C, protocol, serving_index
 
 # What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
@@ -24,6 +25,7 @@ class RevisionFacts:
     `kubernetes_decides`: a pod counts only once Kubernetes calls it ready, because it has probes that
     only the kubelet can run (spec dataplane 2.6, optimised readiness).
     `http2`: its pods are spoken to in HTTP/2 with prior knowledge, whatever the caller speaks.
+    `service` and `configuration` are what it belongs to, "" for none.
     """
 
     container_concurrency: int = 0
@@ -34,12 +36,16 @@ class RevisionFacts:
     overdue: bool = False
     rules: FrontDoorRules = NO_RULES
     http2: bool = False
+    service: str = ""
+    configuration: str = ""
 
 
 def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
     """The facts of a Revision object. Missing fields have their defaults; zero timeouts mean absent."""
     spec = revision.get("spec") or {}
     failed = _failure(revision)
+    metadata = revision.get("metadata") or {}
+    labels = metadata.get("labels") or {}
     timeout_s = float(spec.get("timeoutSeconds") or TIMEOUT_DEFAULT_S)
     others = (spec.get("responseStartTimeoutSeconds"), spec.get("idleTimeoutSeconds"))
     return RevisionFacts(
@@ -49,8 +55,10 @@ def read_revision(revision: Mapping[str, Any]) -> RevisionFacts:
         kubernetes_decides=any(_has_kubelet_probe(container) for container in spec.get("containers") or []),
         failed=failed,
         overdue=failed.startswith(DEADLINE_EXCEEDED),
-        rules=read_rules((revision.get("metadata") or {}).get("annotations") or {}),
+        rules=read_rules(metadata.get("annotations") or {}),
         http2=serving_index(spec) is not None and protocol(spec) == PROTOCOL_H2C,
+        service=labels.get(SERVICE) or "",
+        configuration=labels.get(CONFIGURATION) or "",
     )
 
 

@@ -145,7 +145,11 @@ class _Collector:
         lost.add_metric((), self._stream.lost)
         probes = CounterMetricFamily("swell_activator_probes", "Probes of pods.")
         probes.add_metric((), self._activator.backends.probes)
-        return (own, reachable, errors, lost, probes)
+        unlogged = CounterMetricFamily(
+            "swell_activator_request_log_dropped", "Lines of the request log that were not taken in time."
+        )
+        unlogged.add_metric((), self._activator.request_log.dropped)
+        return (own, reachable, errors, lost, probes, unlogged)
 
 
 def _add_durations(metric: HistogramMetricFamily, labels: tuple[str, ...], durations: Durations) -> None:

@@ -63,6 +63,7 @@ async def door(port: str, pod_ip: str, pod_port: str) -> None:
     from activator.gateway import Gateway, Target
     from activator.proxy.server import ProxyServer
     from activator.reporting.report import Reporter
+    from activator.requestlog.live import LiveLog
     from activator.revision import read_revision
     from activator.settings import Settings
     from swell.runtime.clock import SystemClock
@@ -78,7 +79,7 @@ async def door(port: str, pod_ip: str, pod_port: str) -> None:
         probe_last_s=settings.probe_last_s,
     )
     reporter = Reporter("bench", clock, lambda message: None, lambda: "")
-    dispatcher = Activator(settings, clock, gateway, backends, reporter, Health())
+    dispatcher = Activator(settings, clock, gateway, backends, reporter, Health(), LiveLog())
     traffic = [{"revisionName": "bench-00001", "percent": 100}]
     gateway.set_route(
         {

@@ -5,10 +5,10 @@ Knows exchanges that are over. Off, which is usual, none of it is loaded (spec d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from activator.queueproxy.usermetrics import UserMetrics
-from activator.requestlog.log import RequestLog
+from activator.requestlog.log import RequestLog, status_of
 from activator.requestlog.writer import LineWriter
 from swell.api.request_log import Pod, TemplateError, parse_template
 from swell.runtime import log
@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from activator.admission.breaker import Breaker
     from activator.proxy.exchange import Exchange
     from activator.queueproxy.settings import Settings
-
-# What is recorded where the caller has no status from us. 499 is what others call a caller that left (spec
-# dataplane 6); 500 is the reference's for an answer that was broken off.
-CALLER_LEFT: Final = 499
-BROKEN_OFF: Final = 500
 
 _log = log.get("queue-proxy")
 
@@ -79,10 +74,3 @@ class Watch:
             return
         self._writer = LineWriter()
         self._request_log = RequestLog(template, self._writer)
-
-
-def status_of(exchange: Exchange) -> int:
-    """What is recorded of how it ended."""
-    if exchange.gone:
-        return CALLER_LEFT
-    return BROKEN_OFF if exchange.aborted or not exchange.status else exchange.status

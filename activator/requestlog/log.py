@@ -1,11 +1,11 @@
 """The request log of a program: a line for each request that is over (spec dataplane 3.11).
 
-Both programs may use it: the pod that served the request is told with each of them.
+Both programs use it: the pod that served the request is told with each of them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from swell.api.request_log import Entry, Pod, line
 from swell.api.text_template import Template
@@ -14,6 +14,11 @@ from swell.wire import headers
 if TYPE_CHECKING:
     from activator.proxy.exchange import Exchange
     from activator.requestlog.writer import LineWriter
+
+# What is recorded where the caller has no status from us. 499 is what others call a caller that left (spec
+# dataplane 6); 500 is the reference's for an answer that was broken off.
+CALLER_LEFT: Final = 499
+BROKEN_OFF: Final = 500
 
 
 class RequestLog:
@@ -29,6 +34,13 @@ class RequestLog:
         """A request is over: with this status, after so long."""
         entry = entry_of(exchange, pod, code, latency_s)
         self._writer.put(line(self._template, entry).encode("utf-8", "surrogateescape"))
+
+
+def status_of(exchange: Exchange) -> int:
+    """What is recorded of how it ended."""
+    if exchange.gone:
+        return CALLER_LEFT
+    return BROKEN_OFF if exchange.aborted or not exchange.status else exchange.status
 
 
 def entry_of(exchange: Exchange, pod: Pod, code: int, latency_s: float) -> Entry:

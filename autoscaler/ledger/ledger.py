@@ -21,7 +21,7 @@ from autoscaler.decision.extras import Kind as MetricKind
 from autoscaler.decision.rows import UNDECIDED, Target, Tick
 from autoscaler.decision.rule import deciding
 from autoscaler.ledger.ring import Ring
-from autoscaler.ledger.row import OTHER_BOUNDS, OTHER_METRICS, ROW, Kind, Records, blank, targets_of
+from autoscaler.ledger.row import OTHER_BOUNDS, OTHER_METRICS, RAW, ROW, Kind, Records, blank, targets_of
 from autoscaler.parameters import Parameters
 from autoscaler.revisions import Ticked
 from swell.api.meta import Key
@@ -40,6 +40,14 @@ _BOUNDS: Final = [
     *("activator", "activity", "clamp", "want", "apply"),
 ]
 """What a step of the bounds came to; while all of it is as before, there is nothing to write down."""
+_STEP: Final = [
+    *_BOUNDS,
+    *("active_from_s", "grace_s", "start_s_max", "panic_window_s"),
+    *(f"extra_{name}" for name in OTHER_BOUNDS),
+]
+# Parts of a row that are read and written as one tuple: field by field it is ten times as long.
+_BOUNDS_PART: Final = blank(0)[_BOUNDS].dtype
+_STEP_PART: Final = blank(0)[_STEP].dtype
 _STEPS: Final = Steps.__dataclass_fields__
 
 
@@ -69,7 +77,7 @@ class Ledger:
         if not len(news):
             return
         slots = np.fromiter((self._slot(ticked.keys[index]) for index in news), np.int64, len(news))
-        rows = self._latest[slots]
+        rows = self._latest.view(RAW)[slots].view(ROW)
         _fill(rows, tick, news, now_s)
         rows["decided_s"], rows["rps"] = ticked.now_s, ticked.rps[news]
         for name in OTHER_METRICS:
@@ -78,10 +86,11 @@ class Ledger:
         changed = tick.notify[news] | (tick.before.on != tick.decision.panic.on)[news]
         rows["changed"] = changed
         self._number(rows)
-        self._latest[slots] = rows
+        self._latest.view(RAW)[slots] = rows.view(RAW)
         self._place[slots] = np.where(changed, self._changes.end + np.cumsum(changed) - 1, -1)
-        self._changes.append(rows[changed])
-        self._others.append(rows[~changed])
+        raw = rows.view(RAW)
+        self._changes.append(raw[changed].view(ROW))
+        self._others.append(raw[~changed].view(ROW))
 
     def stepped(
         self,
@@ -97,38 +106,43 @@ class Ledger:
         `extra` has what other bounds come to, by the names in `OTHER_BOUNDS`.
         """
         slot = self._slot(key)
-        row = self._latest[slot : slot + 1].copy()
-        before = row[_BOUNDS].copy()
+        row = self._latest[slot : slot + 1]
+        bounds = row.view(_BOUNDS_PART)
+        before = bounds.item()
         if state.desired == UNDECIDED:
-            row = _undecided(row)  # what was decided before a restart does not stand
-        rules = parameters.rules
-        row["min_scale"], row["max_scale"], row["initial_scale"] = rules.least, rules.most, rules.initial
-        row["initialized"], row["scale_to_zero"] = state.initialized, rules.scale_to_zero
-        row["activator"] = state.buffer_answers
-        row["activity"] = ACTIVITIES.index(state.activity)
-        row["active_from_s"] = now_s - state.activity_s
-        row["retention_s"] = rules.retention_s if rules.reachable else 0.0
-        row["grace_s"] = 0.0 if state.proxying_s == math.inf else rules.grace_s
-        row["start_s_max"] = rules.activation_timeout_s
-        row["panic_window_s"] = parameters.collection.panic_window_s
-        row["clamp"], row["want"], row["apply"] = step.clamp, step.want, step.apply
-        for name in OTHER_BOUNDS:
-            row[f"extra_{name}"] = (extra or {}).get(name, np.nan)
+            row[:] = _undecided(row)  # what was decided before a restart does not stand
+        rules, others = parameters.rules, extra or {}
+        row.view(_STEP_PART)[0] = (  # in the order of `_STEP`
+            rules.least,
+            rules.most,
+            rules.initial,
+            state.initialized,
+            rules.scale_to_zero,
+            rules.retention_s if rules.reachable else 0.0,
+            state.buffer_answers,
+            ACTIVITIES.index(state.activity),
+            step.clamp,
+            step.want,
+            step.apply,
+            now_s - state.activity_s,
+            0.0 if state.proxying_s == math.inf else rules.grace_s,
+            rules.activation_timeout_s,
+            parameters.collection.panic_window_s,
+            *(others.get(name, np.nan) for name in OTHER_BOUNDS),
+        )
         place, self._place[slot] = int(self._place[slot]), -1
         if place >= 0 and now_s - row["at_s"][0] < JOIN_S:
             self._changes.replace(place, row)
-        elif (before != row[_BOUNDS]).any():
-            self._write(slot, row, Kind.STEP, now_s)
-            return
-        self._latest[slot] = row[0]
+        elif before != bounds.item():
+            self._write(slot, Kind.STEP, now_s)
 
     def scaled(self, key: Key, before: int, after: int, now_s: float) -> Records:
         """Write down that a revision's replicas were written; returns the row, as an array of one."""
         slot = self._slot(key)
-        row = self._latest[slot : slot + 1].copy()
+        row = self._latest[slot : slot + 1]
         row["replicas_before"], row["replicas"] = before, after
-        self._write(slot, row, Kind.SCALED, now_s)
-        return row
+        self._write(slot, Kind.SCALED, now_s)
+        return row.copy()
 
     def latest(self, key: Key) -> Records | None:
         """The newest row of a revision, as an array of one; None before the first."""
@@ -189,10 +203,11 @@ class Ledger:
         self._others.append(rows[~rows["changed"]])
         self._latest[where] = rows  # where a slot repeats the last one counts
 
-    def _write(self, slot: int, row: Records, kind: Kind, now_s: float) -> None:
+    def _write(self, slot: int, kind: Kind, now_s: float) -> None:
+        """The latest row of a revision, which has changed since it was written, becomes one of its own."""
+        row = self._latest[slot : slot + 1]
         row["kind"], row["at_s"], row["changed"] = kind, now_s, True
         self._number(row)
-        self._latest[slot] = row[0]
         self._place[slot] = -1
         self._changes.append(row)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autoscaler.ledger.row import ROW, Records
+from autoscaler.ledger.row import RAW, ROW, Records
 
 
 class Ring:
@@ -12,6 +12,7 @@ class Ring:
 
     def __init__(self, rows_max: int) -> None:
         self._rows: Records = np.zeros(rows_max, ROW)  # memory is taken as it fills
+        self._raw = self._rows.view(RAW)
         self.end = 0
 
     def __len__(self) -> int:
@@ -22,21 +23,20 @@ class Ring:
         size = len(self._rows)
         self.end += len(rows)
         kept = rows[-size:]
-        self._rows[np.arange(self.end - len(kept), self.end) % size] = kept
+        self._raw[np.arange(self.end - len(kept), self.end) % size] = kept.view(RAW)
 
     def replace(self, place: int, rows: Records) -> None:
         """Write the row at `place` anew, unless it is gone by now."""
         if place >= self.end - len(self):
-            self._rows[place % len(self._rows)] = rows[0]
+            self._raw[place % len(self._raw)] = rows.view(RAW)[0]
 
     def last(self, rows: int) -> Records:
         """The newest rows, at most that many, the oldest of them first; a copy."""
         count = min(rows, len(self))
-        found: Records = self._rows[np.arange(self.end - count, self.end) % len(self._rows)]
-        return found
+        return self._raw[np.arange(self.end - count, self.end) % len(self._raw)].view(ROW)
 
     def of(self, life: int) -> Records:
         """All rows of one life, the oldest first; a copy."""
         places = np.flatnonzero(self._rows["life"][: len(self)] == life)
-        found: Records = self._rows[places]
+        found = self._raw[places].view(ROW)
         return found[np.argsort(found["number"], kind="stable")]

@@ -20,9 +20,9 @@ PROTOCOLS: Final = ("none", "prometheus")
 
 @dataclass(frozen=True, slots=True)
 class ObservabilityConfig:
-    """What is recorded of requests, by every pod's queue-proxy. An empty `request_log_template` is the default one.
+    """What is recorded of requests by every pod's queue-proxy; the front door too has a log of them.
 
-    `revision_url_template` may hold ${REVISION_UID}.
+    An empty `request_log_template` is the default one. `revision_url_template` may hold ${REVISION_UID}.
     """
 
     revision_url_template: str = ""

@@ -11,6 +11,7 @@ from activator.admission.throttler import Address
 from activator.backends import Backends
 from activator.gateway import Gateway, Target
 from activator.reporting.report import Reporter
+from activator.requestlog.live import LiveLog
 from activator.revision import read_revision
 from activator.settings import Settings
 from swell.testing.clock import ManualClock
@@ -113,7 +114,9 @@ class World:
             probe_first_s=0.05,
             probe_last_s=0.2,
         )
-        self.activator = Activator(self.settings, self.clock, self.gateway, self.backends, self.reporter, self.health)
+        self.activator = Activator(
+            self.settings, self.clock, self.gateway, self.backends, self.reporter, self.health, LiveLog()
+        )
 
     def _report(self, message: bytes) -> None:
         for _, name, stat in decode_report(message).messages:

@@ -24,6 +24,17 @@ def test_every_test_that_a_promise_names_exists() -> None:
     assert len(named) > 50
 
 
+def test_every_figure_that_a_promise_names_is_one_of_its_bench() -> None:
+    benchmarks = (ROOT / "docs" / "benchmarks.md").read_text()
+    named = re.findall(r"`bench\.(\w+)`: ((?:`\w+`(?:, )?)+)", TEXT)
+    assert len(named) >= 5
+    for bench, figures in named:
+        _, _, told = benchmarks.partition(f"\n## bench.{bench}:")
+        own = told.partition("\n## ")[0]
+        missing = [figure for figure in re.findall(r"`(\w+)`", figures) if f"`{figure}`" not in own]
+        assert missing == [], bench
+
+
 def test_every_test_that_a_case_names_exists() -> None:
     named = re.findall(r"`([\w./]+\.py)::(\w+)`", TEXT)
     assert len(named) >= 90

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ import pytest
 from swell.api.kinds import EVENT
 from swell.api.meta import rfc3339
 from swell.testing.home import WAIT_S, Home, Obj, Objects, unique
+
+COMMAND = (sys.executable, "-m", "swell.cli.main", "why")
 
 
 class Why:
@@ -24,7 +28,7 @@ class Why:
         self._environ = {**os.environ, "KUBECONFIG": str(home.kubeconfig)}
 
     async def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "swell.cli.main", "why", *arguments]
+        command = [*COMMAND, *arguments]
         return await asyncio.to_thread(
             subprocess.run, command, env=self._environ, capture_output=True, text=True, timeout=60
         )
@@ -35,6 +39,26 @@ class Why:
         assert told.returncode == 0, told.stderr
         (found,) = json.loads(told.stdout)
         return found
+
+    @asynccontextmanager
+    async def following(self, name: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+        """The command with --follow; what it prints, line by line."""
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, name, "--follow", env=self._environ, stdout=asyncio.subprocess.PIPE
+        )
+
+        async def next_line() -> str:
+            assert process.stdout is not None
+            async with asyncio.timeout(WAIT_S):
+                line = await process.stdout.readline()
+            assert line, "it has ended"
+            return line.decode().rstrip("\n")
+
+        try:
+            yield next_line
+        finally:
+            process.terminate()
+            await process.wait()
 
 
 @pytest.fixture
@@ -59,6 +83,18 @@ async def test_why_from_a_request_to_zero(why: Why, home: Home, objects: Objects
     # A report within a second, a tick within two.
     then = await why.document(name, "--at", rfc3339(asked_s + 4))
     assert (then["row"]["want"], then["live"]) == (1, None)
+
+
+async def test_following_prints_a_change_when_it_happens(why: Why, home: Home, objects: Objects) -> None:
+    name = unique("why")
+    await objects.deploy(objects.service(name, image=home.images.hello, annotations={"window": "6s"}))
+    await objects.gone(name)
+    async with why.following(name) as next_line:
+        assert (await next_line()).startswith(f"{home.namespace}/{name}-00001 at ")
+        assert (await objects.get(name)).status == 200
+        told = f"  {home.namespace}/{name}-00001  0 -> 1 pod: a request came"
+        while not (await next_line()).endswith(told):
+            pass
 
 
 async def test_changes_of_scale_are_events_of_the_service(home: Home, objects: Objects) -> None:

@@ -120,10 +120,16 @@ class Shared:
             self._fail(address, dial_error(address, error))
             return
         del self._dials[address]
+        # The loop may have read what the app says at first, and that it is gone, before it told us of the connection.
+        if not connection.streams and not connection.available:
+            connection.transport.abort()
+            self._fail(address, f"http2: {address[0]}:{address[1]} takes no streams")
+            return
         self._connections.setdefault(address, []).append(connection)
         self._serve(connection)
         if not connection.streams:
             self.emptied(connection)
+        self._dial_if_needed(address)
 
     def _fail(self, address: Address, error: str) -> None:
         """Nobody who waits gets a stream."""
