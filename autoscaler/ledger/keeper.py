@@ -23,11 +23,12 @@ _FAILURES: Final = (OSError, sqlite3.Error, KubeError)
 logger = log.get(__name__)
 
 
-def keeper(where: str, ledger: Ledger, kube: KubeClient, namespace: str, clock: Clock) -> Keeper | None:
+def keeper(where: str, ledger: Ledger, kube: KubeClient, namespace: str, bucket: int, clock: Clock) -> Keeper | None:
     """For a ledger that is kept as the setting says; None if it is not."""
     if not where:
         return None
-    return Keeper(ledger, ConfigMapStore(kube, namespace) if where == "configmap" else FileStore(Path(where)), clock)
+    store = ConfigMapStore(kube, namespace, bucket) if where == "configmap" else FileStore(Path(where))
+    return Keeper(ledger, store, clock)
 
 
 class Keeper:

@@ -119,13 +119,16 @@ class FileStore:
 
 
 class ConfigMapStore:
-    """A ConfigMap with the last rows, as many as fit. Written rarely: each write goes to etcd and to every watcher."""
+    """A ConfigMap of each bucket with the last rows, as many as fit.
+
+    Written rarely: each write goes to etcd and to every watcher.
+    """
 
     period_s = 30.0
 
-    def __init__(self, kube: KubeClient, namespace: str) -> None:
+    def __init__(self, kube: KubeClient, namespace: str, bucket: int) -> None:
         self._kube = kube
-        self._key = Key(namespace, CONFIG_MAP_NAME)
+        self._key = Key(namespace, f"{CONFIG_MAP_NAME}-{bucket:02d}" if bucket else CONFIG_MAP_NAME)
 
     async def load(self) -> list[bytes]:
         try:
