@@ -20,7 +20,7 @@ from activator.reporting.owners import Owners
 from activator.reporting.report import RevisionReport
 from autoscaler.program import Settings, run
 from swell.api.buckets import bucket_of, bucket_url
-from swell.api.kinds import CONFIG_MAP, ENDPOINT_SLICE, LEASE
+from swell.api.kinds import CONFIG_MAP, ENDPOINT_SLICE, HORIZONTAL_POD_AUTOSCALER, LEASE
 from swell.kube.errors import NotFound
 from swell.kube.leader import LEASE_S
 from swell.runtime.errors import SettingsError
@@ -204,13 +204,13 @@ async def test_each_owner_decides_for_its_own_revisions_only(buckets: Buckets) -
     await buckets.begin("a", "b")
     for name in (ZERO, ONE):
         await buckets.world.revision(name, target="10", window="6s")
-    hpa = {"class": "hpa.autoscaling.knative.dev"}
-    await buckets.world.revision("by-kubernetes", **hpa)
+    await buckets.world.revision("by-kubernetes", **{"class": "hpa.autoscaling.knative.dev"})
     reports = [buckets.busy(name, 35) for name in (ZERO, ONE)]
     await buckets.go_on(8, ZERO, ONE)
     assert [await buckets.world.replicas(name) for name in (ZERO, ONE)] == [5, 5]
     assert await buckets.decided(0) == {f"default/{ZERO}"}
     assert await buckets.decided(1) == {f"default/{ONE}"}
+    assert len((await buckets.world.kube.list(HORIZONTAL_POD_AUTOSCALER, "default")).items) == 1
     assert buckets.owners.lost == 0
     for report in reports:
         for _ in range(30):
