@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from activator.backends import Backends
     from activator.proxy.exchange import Exchange
     from activator.proxy.replies import Answer
-    from activator.reporting.report import Reporter
+    from activator.reporting.report import Reports
     from activator.requestlog.live import LiveLog
     from activator.settings import Settings
     from swell.runtime.clock import Clock
@@ -58,7 +58,7 @@ class Activator:
         clock: Clock,
         gateway: Gateway,
         backends: Backends,
-        reporter: Reporter,
+        reporter: Reports,
         health: Health,
         request_log: LiveLog,
     ) -> None:
@@ -155,9 +155,9 @@ class Activator:
             lane.throttler.set_share(index, count)
             lane.pump()
 
-    def poke_waiting(self) -> None:
-        """The autoscaler may have forgotten everything: tell it again who has requests and no pod."""
-        self._reporter.poke(lane.target for lane in self.lanes.values() if lane.throttler.line)
+    def waiting(self) -> list[Target]:
+        """Who has requests and no pod: an autoscaler that may have forgotten everything is told again."""
+        return [lane.target for lane in self.lanes.values() if lane.throttler.line]
 
     def shut(self) -> None:
         """Answer those who still wait, and stop all timers."""

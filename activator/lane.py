@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from activator.gateway import Target
     from activator.proxy.exchange import Exchange
     from activator.proxy.headers import Extra
-    from activator.reporting.report import Reporter
+    from activator.reporting.report import Reports
     from activator.requestlog.live import LiveLog
     from activator.settings import Settings
     from swell.runtime.clock import Cancellable, Clock
@@ -72,7 +72,7 @@ class Lane:
         clock: Clock,
         room: Room[Exchange],
         backends: Backends,
-        reporter: Reporter,
+        reporter: Reports,
         traces: Iterator[bytes],
         request_log: LiveLog,
     ) -> None:

@@ -14,8 +14,7 @@ from activator.peers import place
 from activator.pods import REVISION_LABEL
 from activator.probing import probe
 from activator.proxy.server import ProxyServer
-from activator.reporting.report import Reporter
-from activator.reporting.stream import Stream
+from activator.reporting.owners import Owners
 from activator.requestlog.live import LiveLog
 from activator.revision import read_revision
 from activator.settings import Settings
@@ -82,8 +81,15 @@ class FrontDoor:
         self._daemons = Daemons()
         self._probes: set[asyncio.Task[bool]] = set()
         self._patience: Cancellable | None = None
-        self.stream = Stream(settings.autoscaler_url, clock, self._connected, self._asked)
-        self.reporter = Reporter(settings.pod_name, clock, self.stream.send, lambda: self.stream.hearer)
+        self.owners = Owners(
+            settings.pod_name,
+            clock,
+            settings.autoscaler_url,
+            lambda: self.activator.waiting(),
+            self._answer,
+            self._looked,
+            self._daemons.spawn,
+        )
         self.gateway = Gateway(settings.cluster_domain)
         self.health = Health()
         self.request_log = LiveLog()
@@ -91,13 +97,13 @@ class FrontDoor:
             clock,
             self._start_probe,
             lambda revision: self.activator.pods_changed(revision),
-            lambda facts: self.reporter.proven(facts.revision.namespace, facts.name, facts.uid),
+            lambda facts: self.owners.proven(facts.revision, facts.name, facts.uid),
             self._drop,
             probe_first_s=settings.probe_first_s,
             probe_last_s=settings.probe_last_s,
         )
         self.activator = Activator(
-            settings, clock, self.gateway, self.backends, self.reporter, self.health, self.request_log
+            settings, clock, self.gateway, self.backends, self.owners, self.health, self.request_log
         )
         shared = settings.trust_revision_headers or not settings.local_port
         outside = self.activator if shared else Outside(self.activator)
@@ -107,8 +113,8 @@ class FrontDoor:
         self.admin = Admin(
             unready=self.health.unready,
             announced=self.backends.announced,
-            state=lambda: describe(self.activator, self.stream),
-            metrics=lambda: metrics(self.activator, self.stream),
+            state=lambda: describe(self.activator, self.owners),
+            metrics=lambda: metrics(self.activator, self.owners),
         )
         self._revisions = Informer(kube, REVISION, clock=clock)
         self._pods = Informer(kube, POD, label_selector=REVISION_LABEL, clock=clock)
@@ -137,7 +143,7 @@ class FrontDoor:
         """Fill the caches, then listen. Revisions and pods come before the Routes that point at them."""
         self._patience = self._clock.call_later(self.settings.autoscaler_patience_s, self._looked)
         await self.admin.start(self.settings.listen_ip, self.settings.admin_port)
-        self._daemons.spawn(self.stream.run(), "autoscaler stream")
+        self.owners.start()
         for informer in (self._config, self._peers, self._revisions, self._pods, self._routes):
             await informer.start()
         ports = {"gateway": self.settings.gateway_port, "local": self.settings.local_port}
@@ -174,10 +180,10 @@ class FrontDoor:
         self.activator.shut()
         for server in self._servers.values():
             server.stop_accepting()
-        self.reporter.close()
+        self.owners.close()
         try:
             async with asyncio.timeout(FLUSH_S):
-                await self.stream.drained()
+                await self.owners.drained()
         except TimeoutError:
             _log.warning("the last report was not taken by the autoscaler")
         for informer in (self._routes, self._pods, self._revisions, self._peers, self._config):
@@ -193,19 +199,14 @@ class FrontDoor:
         for server in self._servers.values():
             server.drop(address)
 
-    def _connected(self) -> None:
-        self._looked()
-        self.reporter.remind()
-        self.activator.poke_waiting()
-
-    def _asked(self, question: bytes) -> None:
-        """The autoscaler is about to take pods away, and asks which of them have nothing to do."""
+    def _answer(self, question: bytes) -> bytes | None:
+        """An autoscaler is about to take pods away, and asks which of them have nothing to do."""
         try:
             target = Target(*decode_question(question))
         except WireError as error:
             _log.warning("a question of the autoscaler cannot be read", bytes=len(question), error=str(error))
-            return
-        self.stream.send(encode_loads(PodLoads(*target, self.backends.loads(target))))
+            return None
+        return encode_loads(PodLoads(*target, self.backends.loads(target)))
 
     def _looked(self) -> None:
         """The autoscaler was found, or has been looked for long enough."""

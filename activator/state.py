@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from activator.counts import Durations
     from activator.lane import Lane
     from activator.pods import Pod
-    from activator.reporting.stream import Stream
+    from activator.reporting.owners import Owners
 
 LABELS: Final = ("k8s_namespace_name", "kn_revision_name")
 
 
-def describe(activator: Activator, stream: Stream) -> dict[str, Any]:
+def describe(activator: Activator, owners: Owners) -> dict[str, Any]:
     """Routes, revisions, pods, who waits and what is in flight; for operators and tests."""
     return {
         "ready": not activator.health.unready(),
         "unready": activator.health.unready(),
-        "autoscaler": {"connected": stream.connected, "lost_reports": stream.lost, "broken": stream.broken},
+        "autoscaler": {"connected": owners.connected, "lost_reports": owners.lost, "broken": owners.broken},
         "waiting": {"requests": activator.room.count, "bytes": activator.room.bytes},
         "hosts": {
             host: {
@@ -72,17 +72,17 @@ def _pod(pod: Pod) -> dict[str, Any]:
     }
 
 
-def metrics(activator: Activator, stream: Stream) -> bytes:
+def metrics(activator: Activator, owners: Owners) -> bytes:
     """Prometheus text; the counters behind it are plain numbers."""
-    return prometheus([_Collector(activator, stream).collect])
+    return prometheus([_Collector(activator, owners).collect])
 
 
 class _Collector:
     """Reads the numbers when asked."""
 
-    def __init__(self, activator: Activator, stream: Stream) -> None:
+    def __init__(self, activator: Activator, owners: Owners) -> None:
         self._activator = activator
-        self._stream = stream
+        self._owners = owners
 
     def collect(self) -> Iterable[Metric]:
         yield from self._per_revision()
@@ -136,13 +136,13 @@ class _Collector:
         reachable = GaugeMetricFamily(
             "kn_activator_stats_conn_reachable", "1 while connected to the autoscaler.", labels=("peer",)
         )
-        reachable.add_metric(("autoscaler",), int(self._stream.connected))
+        reachable.add_metric(("autoscaler",), int(self._owners.connected))
         errors = CounterMetricFamily(
             "kn_activator_stats_conn_errors", "Connections to the autoscaler that were lost.", labels=("peer",)
         )
-        errors.add_metric(("autoscaler",), self._stream.broken)
+        errors.add_metric(("autoscaler",), self._owners.broken)
         lost = CounterMetricFamily("swell_activator_reports_lost", "Reports made while not connected.")
-        lost.add_metric((), self._stream.lost)
+        lost.add_metric((), self._owners.lost)
         probes = CounterMetricFamily("swell_activator_probes", "Probes of pods.")
         probes.add_metric((), self._activator.backends.probes)
         unlogged = CounterMetricFamily(

@@ -1,6 +1,7 @@
-"""Where activators find the autoscaler: the EndpointSlice of its Service, which has the address of the one that leads.
+"""Where activators find the owner of a bucket: an EndpointSlice of the autoscaler's Service, with the owner's address.
 
-The Service has no selector, because pods that stand by are ready too but must not be reported to.
+The Service has no selector, because pods that stand by are ready too but must not be reported to. It has a port for
+each bucket, and each bucket has an EndpointSlice with that port.
 """
 
 from __future__ import annotations
@@ -20,8 +21,6 @@ from swell.runtime import log
 from swell.runtime.clock import Clock
 
 NAME: Final = "autoscaler"
-PORT_NAME: Final = "websocket"
-"""Of the Service and its port: kube-proxy goes by the port's name."""
 WITHDRAW_S: Final = 1.0
 
 logger = log.get(__name__)
@@ -30,13 +29,14 @@ logger = log.get(__name__)
 class Address:
     """Keeps the EndpointSlice right from `start` until `close`, whoever changes or deletes it."""
 
-    def __init__(self, kube: KubeClient, clock: Clock, namespace: str, pod_ip: str) -> None:
+    def __init__(self, kube: KubeClient, clock: Clock, namespace: str, pod_ip: str, bucket: int) -> None:
         self._kube = kube
-        self._key = Key(namespace, NAME)
+        self._key = Key(namespace, slice_name(bucket))
+        self._port_name = port_name(bucket)
         self._ip = pod_ip
         self._wanted: Obj = {}
         self._slices = Informer(
-            kube, ENDPOINT_SLICE, namespace=namespace, field_selector=f"metadata.name={NAME}", clock=clock
+            kube, ENDPOINT_SLICE, namespace=namespace, field_selector=f"metadata.name={self._key.name}", clock=clock
         )
         self._controller = Controller("address", self._reconcile, clock=clock, workers=1)
         self._slices.add_handler(lambda old, new: self._controller.enqueue(self._key))
@@ -44,7 +44,7 @@ class Address:
 
     async def start(self, port: int) -> None:
         """From now on activators are sent to us; waits for the server to say what there is."""
-        self._wanted = make_slice(self._key, self._ip, port)
+        self._wanted = make_slice(self._key, self._ip, self._port_name, port)
         await self._slices.start()
         self._controller.enqueue(self._key)
         self._task = asyncio.create_task(self._controller.run(), name="address")
@@ -71,8 +71,18 @@ class Address:
                 logger.info("activators are not sent here any more", address=self._ip)
 
 
-def make_slice(key: Key, ip: str, port: int) -> Obj:
-    """The EndpointSlice that sends all who ask for the Service to `ip`:`port`."""
+def slice_name(bucket: int) -> str:
+    """The EndpointSlice of the owner of bucket `bucket`, from 0."""
+    return f"{NAME}-{bucket:02d}" if bucket else NAME
+
+
+def port_name(bucket: int) -> str:
+    """Of the Service and its EndpointSlice: kube-proxy goes by the port's name."""
+    return f"bucket-{bucket:02d}" if bucket else "websocket"
+
+
+def make_slice(key: Key, ip: str, name: str, port: int) -> Obj:
+    """The EndpointSlice that sends all who ask for the Service's port of this name to `ip`:`port`."""
     return {
         "apiVersion": ENDPOINT_SLICE.api_version,
         "kind": ENDPOINT_SLICE.kind,
@@ -87,7 +97,7 @@ def make_slice(key: Key, ip: str, port: int) -> Obj:
         },
         "addressType": "IPv6" if ":" in ip else "IPv4",
         "endpoints": [{"addresses": [ip], "conditions": {"ready": True}}],
-        "ports": [{"name": PORT_NAME, "port": port, "protocol": "TCP"}],
+        "ports": [{"name": name, "port": port, "protocol": "TCP"}],
     }
 
 

@@ -12,12 +12,13 @@ from autoscaler.address import Address
 from autoscaler.configmaps import ConfigMaps
 from autoscaler.explain import reason
 from autoscaler.extra import ExtraMetrics
+from autoscaler.forwarding import Forwarder
 from autoscaler.handover import Running, ready_since_s
 from autoscaler.hpa_controller import HorizontalAutoscalers
 from autoscaler.leaving import Leaving
 from autoscaler.ledger.keeper import keeper
 from autoscaler.ledger.ledger import Ledger
-from autoscaler.metrics.receive import Receiver, Reports
+from autoscaler.metrics.receive import Elsewhere, Receiver, Reports
 from autoscaler.metrics.scrape import Scraper
 from autoscaler.pace import Pace, cpus_of
 from autoscaler.podautoscaler import PodAutoscalers
@@ -32,6 +33,7 @@ from autoscaler.steady import Steady
 from autoscaler.takeover import TakeOver
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
+from swell.api.buckets import Share, bucket_of
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
 from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
 from swell.api.meta import Key, Obj, key_of
@@ -59,10 +61,14 @@ logger = log.get(__name__)
 
 
 class Autoscaler:
-    """All parts of one autoscaler. `start`, then `failed`, then `close`."""
+    """All parts of one autoscaler. `start`, then `failed`, then `close`.
 
-    def __init__(self, settings: Settings, kube: KubeClient, clock: Clock) -> None:
+    Objects of revisions that are not in its `share` are as if they were not there.
+    """
+
+    def __init__(self, settings: Settings, kube: KubeClient, clock: Clock, share: Share) -> None:
         self._settings = settings
+        self._share = share
         self._clock = clock
         self._now = Steady(clock)
         self._daemons = Daemons()
@@ -91,15 +97,18 @@ class Autoscaler:
             self.extra,
             self._now,
         )
-        self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, clock)
+        self._keeper = keeper(settings.ledger, self.ledger, kube, settings.system_namespace, share.ordinal, clock)
         self._events = ScaleEvents(self._recorder, clock, self.podautoscalers.object)
-        self.receiver = Receiver(clock, self._reported, self._proven, self._told, self._answer)
+        self._forwarder = Forwarder(kube, clock, settings.system_namespace, share) if share.total > 1 else None
+        self.receiver = Receiver(
+            clock, self._reported, self._proven, self._told, self._answer, share.total, self._forwarder
+        )
         self.ticker = Ticker(self.revisions, clock, self._decided, lambda: self.receiver.hears, self._now)
         self.scraper = Scraper(clock, self._now, self._scraped, self._set_blind)
         self._takeover = TakeOver(self._now, self.revisions, self._running, self.ticker.at_once)
         self._controller = Controller("podautoscaler", self.podautoscalers.reconcile, clock=clock, workers=WORKERS)
         self._address = (
-            Address(kube, clock, settings.system_namespace, settings.pod_ip)
+            Address(kube, clock, settings.system_namespace, settings.pod_ip, share.ordinal)
             if settings.leader_election and settings.pod_ip
             else None
         )
@@ -109,9 +118,9 @@ class Autoscaler:
         self.horizontal = HorizontalAutoscalers(kube, clock, self._pods)
         self._config_maps = ConfigMaps(kube, clock, self._configured)
         self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
-        self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock)
-        self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock)
-        self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock)
+        self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock, keep=self._owns)
+        self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock, keep=self._owns)
+        self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock, keep=lambda obj: share.owns(*key_of(obj)))
         self._activators = Informer(
             kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
         )
@@ -144,7 +153,7 @@ class Autoscaler:
         self._daemons.spawn(self._events.run(), "events")
         self._daemons.spawn(self._controller.run(), "podautoscaler controller")
         self._daemons.spawn(self.horizontal.run(), "hpa controller")
-        await self._listen(self._settings.listen_ip, self._settings.port)
+        await self._listen(self._settings.listen_ip, self._port(self._share.ordinal))
         if self._address is not None:
             await self._address.start(self.port)
         logger.info("serving", port=self.port, revisions=len(self.revisions))
@@ -158,6 +167,14 @@ class Autoscaler:
                 f"{os.strerror(exc.errno or 0)}; stop the program that has the port, then start again"
             ) from exc
 
+    def _port(self, bucket: int) -> int:
+        """Each owner has its own, because one program may be several."""
+        return self._settings.port + bucket if self._settings.port else 0
+
+    def _owns(self, obj: Obj) -> bool:
+        owner = owner_of(obj)
+        return owner is not None and self._share.owns(*owner.revision)
+
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
         yield from of_controllers({"podautoscaler": self._controller, "hpa": self.horizontal.controller})
@@ -166,6 +183,8 @@ class Autoscaler:
         yield from figures.of_scrapes(self.scraper)
         yield from figures.of_revisions(self.revisions.describe(self._now()), self.podautoscalers, self._pods)
         yield from self.policies.figures()
+        if self._forwarder is not None:
+            yield from figures.of_forwarding(self._forwarder)
 
     async def failed(self) -> BaseException:
         """The exception of the first background task that dies; may wait for ever."""
@@ -176,6 +195,8 @@ class Autoscaler:
         if self._address is not None:
             await self._address.close()
         await self.receiver.close()
+        if self._forwarder is not None:
+            await self._forwarder.close()
         self.ticker.close()
         self.schedules.close()
         await self.scraper.close()
@@ -247,7 +268,7 @@ class Autoscaler:
         return self._revision_pods.indexed(REVISION, str(revision))
 
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._pace.set_cpus(cpus_of(self._nodes.items()))
+        self._pace.set_cpus(cpus_of(self._nodes.items()) / self._share.total)
 
     async def _choose(self, deployment: Key, replicas: int) -> None:
         revision = self._owners.get(deployment)
@@ -331,6 +352,8 @@ class Autoscaler:
                 return self.policies.describe()
             case ["why", namespace, name] if (key := Key(namespace, name)) in self.podautoscalers:
                 return why(key, self.ledger, self.revisions, self._clock.wall(), query.get("at"))
+            case ["why", namespace, name] if not self._share.owns(namespace, name):
+                raise Elsewhere(self._port(bucket_of(namespace, name, self._share.total)))
         raise KeyError(path)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from swell.api.meta import Obj
-from swell.config import autoscaler, deployment, network
+from swell.config import autoscaler, deployment, leader_election, network
 from swell.kube.client import KubeClient
 from swell.kube.events import Recorder
 from swell.runtime import log
@@ -30,24 +30,31 @@ class Config:
     autoscaler: autoscaler.AutoscalerConfig = field(default_factory=autoscaler.AutoscalerConfig)
     deployment: deployment.DeploymentConfig = field(default_factory=deployment.DeploymentConfig)
     network: network.NetworkConfig = field(default_factory=network.NetworkConfig)
+    leader_election: leader_election.LeaderElectionConfig = field(default_factory=leader_election.LeaderElectionConfig)
 
     @property
     def progress_deadline_s(self) -> float:
         return float(self.deployment.progress_deadline_s)
 
 
-_READERS: Final[Mapping[str, tuple[str, Callable[[Mapping[str, str]], Any]]]] = {
+Readers = Mapping[str, tuple[str, Callable[[Mapping[str, str]], Any]]]
+
+OF_DECISIONS: Final[Readers] = {
     autoscaler.NAME: ("autoscaler", autoscaler.parse),
     deployment.NAME: ("deployment", deployment.parse),
     network.NAME: ("network", network.parse),
 }
+OF_ELECTIONS: Final[Readers] = {leader_election.NAME: ("leader_election", leader_election.parse)}
 
 
 class ConfigMaps:
-    """Follows the ConfigMaps; `on_change` is called when what is in use has changed."""
+    """Follows the ConfigMaps of `readers`; `on_change` is called when what is in use has changed."""
 
-    def __init__(self, kube: KubeClient, clock: Clock, on_change: Callable[[], object]) -> None:
+    def __init__(
+        self, kube: KubeClient, clock: Clock, on_change: Callable[[], object], readers: Readers = OF_DECISIONS
+    ) -> None:
         self.config = Config()
+        self._readers = readers
         self._recorder = Recorder(kube, "autoscaler", clock)
         self._on_change = on_change
         self._telling: set[asyncio.Task[None]] = set()
@@ -56,9 +63,9 @@ class ConfigMaps:
         """A handler for an informer of the system namespace's ConfigMaps."""
         obj = new if new is not None else old
         assert obj is not None
-        if obj["metadata"]["name"] not in _READERS:
+        if obj["metadata"]["name"] not in self._readers:
             return
-        part, parse = _READERS[obj["metadata"]["name"]]
+        part, parse = self._readers[obj["metadata"]["name"]]
         try:
             config = replace(self.config, **{part: parse((new or {}).get("data") or {})})
         except SettingsError as exc:

@@ -13,6 +13,7 @@ from swell.api import labels
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+    from autoscaler.forwarding import Forwarder
     from autoscaler.metrics.receive import Receiver
     from autoscaler.metrics.scrape import Scraper
     from autoscaler.pods import Owner, PodCounts
@@ -62,6 +63,15 @@ def of_decisions(ticker: Ticker, receiver: Receiver, revisions: Revisions) -> It
     )
     yield GaugeMetricFamily("swell_autoscaler_activators", "Activators connected.", value=receiver.activators)
     yield GaugeMetricFamily("swell_autoscaler_revisions", "Revisions that are decided for.", value=len(revisions))
+
+
+def of_forwarding(forwarder: Forwarder) -> Iterable[Metric]:
+    """What did not reach other owners."""
+    from prometheus_client.core import CounterMetricFamily
+
+    yield CounterMetricFamily(
+        "swell_autoscaler_forwards_lost", "Frames of reports that the owner did not get.", value=forwarder.lost
+    )
 
 
 def of_scrapes(scraper: Scraper) -> Iterable[Metric]:

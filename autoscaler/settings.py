@@ -17,11 +17,11 @@ ADMIN_PORT: Final = 9090
 class Settings:
     """All settings of one autoscaler.
 
-    `port` takes the activators' reports and answers people; 0: a free one. `leader_election`: several
-    autoscalers run and the one that holds the Lease works; `pod_name` tells them apart, and `pod_ip`, if there is one,
-    is written where activators look for it. `admin_port` 0: none. `pace_starts`: no more pods are started at once than
-    the nodes have processors for. `ledger` is kept over a restart in this file, in a ConfigMap if it says `configmap`,
-    or nowhere (""). What decides how to scale is in ConfigMap
+    `port` takes the activators' reports and answers people; 0: a free one; the owner of a further bucket listens on
+    one after it. `leader_election`: several autoscalers run and the holder of a bucket's Lease works for it; `pod_name`
+    tells them apart, and `pod_ip`, if there is one, is written where activators look for it. `admin_port` 0: none.
+    `pace_starts`: no more pods are started at once than the nodes have processors for. `ledger` is kept over a restart
+    in this file, in a ConfigMap if it says `configmap`, or nowhere (""). What decides how to scale is in ConfigMap
     config-autoscaler of the system namespace.
     """
 

@@ -15,7 +15,7 @@ from swell.config.admission import LiveSettings
 from swell.kube.client import KubeClient
 from swell.kube.controller import Controller
 from swell.kube.events import Recorder
-from swell.kube.figures import of_controllers, of_election
+from swell.kube.figures import of_controllers, of_elections
 from swell.kube.leader import Elector
 from swell.runtime import log
 from swell.runtime.clock import Clock
@@ -115,7 +115,7 @@ def _controllers(settings: Settings, caches: Caches, applier: Applier, clock: Cl
 
 def _vitals(controllers: dict[str, Controller], elector: Elector | None) -> Vitals:
     vitals = Vitals()
-    vitals.add(lambda: of_election(LEASE, elector))
+    vitals.add(lambda: of_elections({LEASE: elector}))
     vitals.add(lambda: of_controllers(controllers))
     return vitals
 

@@ -8,7 +8,7 @@ have been quiet for a whole period.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from activator.reporting.concurrency import RequestStats
 from activator.reporting.history import History
@@ -26,12 +26,24 @@ Send = Callable[[bytes], object]
 Hearer = Callable[[], str]
 
 
+class Reports(Protocol):
+    """Who reports of revisions that have requests."""
+
+    def revision(self, namespace: str, name: str) -> RevisionReport:
+        """The figures of a revision, closed until its first request."""
+        ...
+
+    def begin(self, report: RevisionReport) -> None:
+        """Open a revision's figures: the autoscaler hears of it at once."""
+        ...
+
+
 class RevisionReport:
     """The running figures of one revision. `concurrency` is what the last period came to."""
 
     __slots__ = ("_reporter", "_stats", "already_told", "concurrency", "key", "open")
 
-    def __init__(self, reporter: Reporter, key: Key) -> None:
+    def __init__(self, reporter: Reports, key: Key) -> None:
         self.key = key
         self.open = False
         self.already_told = 0
@@ -77,18 +89,31 @@ class Reporter:
         self._timer: Cancellable | None = None
 
     def revision(self, namespace: str, name: str) -> RevisionReport:
-        """The figures of a revision, closed until its first request."""
+        """See `Reports`."""
         return RevisionReport(self, (namespace, name))
 
     def begin(self, report: RevisionReport) -> None:
-        """Open a revision's figures: the autoscaler hears of it at once."""
+        """See `Reports`."""
         report.open = True
         report.already_told = 1
-        self._open[report] = None
         self.poke([report.key])
         self._history.add(self._clock.now(), self._hearer(), [(report.key, 1.0, 1.0)])
+        self.adopt(report)
+
+    def adopt(self, report: RevisionReport) -> None:
+        """Report of open figures from now on."""
+        self._open[report] = None
         if self._timer is None:
             self._timer = self._clock.call_later(PERIOD_S, self._tick)
+
+    def hand_over(self) -> list[RevisionReport]:
+        """Report no more; returns the figures that are open, for others to adopt."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        found = list(self._open)
+        self._open.clear()
+        return found
 
     def poke(self, keys: Iterable[Key]) -> None:
         """Say that these revisions have a request; also after a reconnect, for those that still wait."""
@@ -125,10 +150,8 @@ class Reporter:
 
     def close(self) -> None:
         """Report what is left and stop."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self.flush()
+        self.hand_over()
 
     def _tick(self) -> None:
         self._timer = None

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from swell.api.buckets import BUCKETS_HEADER, read_buckets
 from swell.runtime import log
 from swell.wire.history import HISTORY_HEADER
 from swell.wire.loads import ANSWERS_HEADER, ANSWERS_LOADS
@@ -37,7 +38,8 @@ class Stream:
     """Sends messages while connected. `on_connected` is called after each (re)connect, `on_question` with each frame
     that the autoscaler sends.
 
-    `hearer` is how the autoscaler that is connected calls itself when it asks for the history, else "". `connected`,
+    `hearer` is how the autoscaler that is connected calls itself when it asks for the history, else "". `buckets` is
+    among how many owners revisions are divided, as the last one that was connected has said. `connected`,
     `lost` (messages) and `broken` (connections) are for health and metrics.
     """
 
@@ -53,6 +55,7 @@ class Stream:
         self._empty = asyncio.Event()
         self.connected = False
         self.hearer = ""
+        self.buckets = 1
         self.lost = 0
         self.broken = 0
 
@@ -81,7 +84,7 @@ class Stream:
                     close_timeout=1.0,
                     compression=None,
                     proxy=None,
-                    additional_headers={ANSWERS_HEADER: ANSWERS_LOADS},
+                    additional_headers={ANSWERS_HEADER: ANSWERS_LOADS, BUCKETS_HEADER: "1"},
                 ) as socket:
                     backoff_s = BACKOFF_FIRST_S
                     await self._serve(socket)
@@ -100,6 +103,7 @@ class Stream:
         self._empty.set()
         self.connected = True
         self.hearer = socket.response.headers.get(HISTORY_HEADER, "")
+        self.buckets = read_buckets(socket.response.headers.get(BUCKETS_HEADER, ""))
         _log.info("connected to the autoscaler", url=self._url)
         self._on_connected()
         writer = asyncio.ensure_future(self._write(socket))

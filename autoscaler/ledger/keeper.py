@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from autoscaler.ledger.codec import Damaged, decode
 from autoscaler.ledger.ledger import Ledger
-from autoscaler.ledger.store import ConfigMapStore, FileStore, Store
+from autoscaler.ledger.store import ConfigMapStore, Store
 from swell.api.meta import Key
 from swell.kube.client import KubeClient
 from swell.kube.errors import KubeError
@@ -18,16 +17,22 @@ from swell.runtime import log
 from swell.runtime.clock import Clock
 
 LAST_SAVE_S: Final = 3.0
-_FAILURES: Final = (OSError, sqlite3.Error, KubeError)
+_FAILURES: Final = (OSError, KubeError)
 
 logger = log.get(__name__)
 
 
-def keeper(where: str, ledger: Ledger, kube: KubeClient, namespace: str, clock: Clock) -> Keeper | None:
+def keeper(where: str, ledger: Ledger, kube: KubeClient, namespace: str, bucket: int, clock: Clock) -> Keeper | None:
     """For a ledger that is kept as the setting says; None if it is not."""
     if not where:
         return None
-    return Keeper(ledger, ConfigMapStore(kube, namespace) if where == "configmap" else FileStore(Path(where)), clock)
+    return Keeper(ledger, ConfigMapStore(kube, namespace, bucket) if where == "configmap" else _file(where), clock)
+
+
+def _file(path: str) -> Store:
+    from autoscaler.ledger.file_store import FileStore
+
+    return FileStore(Path(path))
 
 
 class Keeper:
@@ -46,7 +51,7 @@ class Keeper:
             pieces = await self._store.load()
         except _FAILURES as exc:
             logger.warning("what the ledger kept cannot be read", error=str(exc))
-            self._works = not isinstance(exc, OSError | sqlite3.Error)
+            self._works = not isinstance(exc, OSError)
             return
         for piece in pieces:
             try:

@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from autoscaler.forwarding import Forwarder
+from swell.api.buckets import BUCKETS_HEADER
 from swell.api.meta import Key
 from swell.runtime import log
 from swell.runtime.clock import Clock
@@ -39,15 +41,24 @@ Reports = list[tuple[Key, Stat]]
 logger = log.get(__name__)
 
 
+class Elsewhere(KeyError):
+    """Another autoscaler has that document; on the same host, it answers at `port`."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(port)
+        self.port = port
+
+
 class _Activator:
     """One connection: since when, whether its history is in, and the answers it owes by revision; `questions` None:
-    it answers none.
+    it answers none. `forwarder`, if it reports here of other owners' revisions too.
     """
 
-    __slots__ = ("questions", "since_s", "told")
+    __slots__ = ("forwarder", "questions", "since_s", "told")
 
-    def __init__(self, since_s: float, answers: bool) -> None:
+    def __init__(self, since_s: float, answers: bool, forwarder: Forwarder | None) -> None:
         self.since_s = since_s
+        self.forwarder = forwarder
         self.told = False
         self.questions: dict[Key, asyncio.Future[dict[str, int]]] | None = {} if answers else None
 
@@ -56,8 +67,9 @@ class Receiver:
     """Serves the port. `on_reports` gets each message as it comes in, in the event loop; `on_proven` the pods in it
     that have passed a probe; `on_history` what an activator has reported before, which it tells first of all.
 
-    `answer(path, query)` is the JSON document that a GET of that path gets; `KeyError`: there is none, `ValueError`:
-    the query cannot be understood.
+    `answer(path, query)` is the JSON document that a GET of that path gets; `KeyError`: there is none, `Elsewhere`:
+    another has it, `ValueError`: the query cannot be understood. `forwarder`: there are `buckets` owners, and it gets
+    what activators tell that do not know of the others.
     """
 
     def __init__(
@@ -67,6 +79,8 @@ class Receiver:
         on_proven: Callable[[list[ProvenPod]], object],
         on_history: Callable[[History], object],
         answer: Callable[[str, Mapping[str, str]], Any],
+        buckets: int = 1,
+        forwarder: Forwarder | None = None,
     ) -> None:
         self._clock = clock
         self._on_reports = on_reports
@@ -74,6 +88,8 @@ class Receiver:
         self._on_history = on_history
         self._name = uuid.uuid4().hex
         self._answer = answer
+        self._buckets = buckets
+        self._forwarder = forwarder
         self._activators: dict[web.WebSocketResponse, _Activator] = {}
         self._runner: web.AppRunner | None = None
         self._closing = False
@@ -147,6 +163,8 @@ class Receiver:
             return _document(self._answer(request.path, request.query))
         except ValueError as exc:
             return web.Response(status=400, text=f"{exc}\n")
+        except Elsewhere as exc:
+            raise web.HTTPTemporaryRedirect(request.url.with_port(exc.port)) from exc
         except KeyError:
             told = f"there is no {request.path} here; there are /decisions and /why/NAMESPACE/REVISION\n"
             return web.Response(status=404, text=told)
@@ -156,15 +174,21 @@ class Receiver:
             return web.Response(status=503, text="the autoscaler is shutting down\n")
         socket = web.WebSocketResponse(heartbeat=SILENCE_S, max_msg_size=MESSAGE_BYTES_MAX, compress=False)
         socket.headers[HISTORY_HEADER] = self._name
+        socket.headers[BUCKETS_HEADER] = str(self._buckets)
         await socket.prepare(request)
         answers = request.headers.get(ANSWERS_HEADER) == ANSWERS_LOADS
-        activator = self._activators[socket] = _Activator(self._clock.now(), answers)
+        forwarder = self._forwarder if BUCKETS_HEADER not in request.headers else None
+        activator = self._activators[socket] = _Activator(self._clock.now(), answers, forwarder)
+        if forwarder is not None:
+            forwarder.join()
         logger.info("an activator connected", peer=request.remote, connections=len(self._activators))
         try:
             async for frame in socket:
                 if frame.type is WSMsgType.BINARY:
                     self._take(frame.data, activator, request.remote)
         finally:
+            if forwarder is not None:
+                forwarder.leave()
             del self._activators[socket]
             logger.info("an activator left", peer=request.remote, connections=len(self._activators))
         return socket
@@ -188,13 +212,17 @@ class Receiver:
             self.undecodable += 1
             logger.warning("a report cannot be read", peer=peer, bytes=len(data), error=str(exc))
             return
+        forwarder = activator.forwarder
         for history in report.history:
             activator.told = True
             self._on_history(history)
         if report.messages:
-            self._on_reports([(Key(namespace, name), stat) for namespace, name, stat in report.messages])
+            reports = [(Key(namespace, name), stat) for namespace, name, stat in report.messages]
+            self._on_reports(reports if forwarder is None else forwarder.split(reports))
         if report.proven:
             self._on_proven(report.proven)
+            if forwarder is not None:
+                forwarder.proven(report.proven)
         for loads in report.loads:
             _answer(activator, loads)
 

@@ -12,7 +12,7 @@ from swell.api.admission import Denied
 from swell.api.kinds import CONFIG_MAP
 from swell.api.meta import Obj
 from swell.api.settings import ApiSettings
-from swell.config import autoscaler, defaults, deployment, domain, features, gc, network, observability
+from swell.config import autoscaler, defaults, deployment, domain, features, gc, leader_election, network, observability
 from swell.runtime import log
 from swell.runtime.errors import SettingsError
 
@@ -21,7 +21,7 @@ _log = log.get(__name__)
 Parse = Callable[[Mapping[str, str]], object]
 PARSERS: Final[Mapping[str, Parse]] = {
     module.NAME: module.parse
-    for module in (autoscaler, defaults, deployment, domain, features, gc, network, observability)
+    for module in (autoscaler, defaults, deployment, domain, features, gc, leader_election, network, observability)
 }
 
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from swell.kube.leader import Elector
 
 
-def of_election(lease: str, elector: Elector | None) -> Iterable[Metric]:
-    """1 for who leads, which without an election is everybody."""
+def of_elections(electors: Mapping[str, Elector | None]) -> Iterable[Metric]:
+    """By Lease: 1 for who leads, which without an election is everybody."""
     from prometheus_client.core import GaugeMetricFamily
 
     leading = GaugeMetricFamily("swell_leader", "1 for the one that works, 0 for a standby.", labels=("lease",))
-    leading.add_metric((lease,), int(elector is None or elector.leading))
+    for lease, elector in electors.items():
+        leading.add_metric((lease,), int(elector is None or elector.leading))
     return (leading,)
 
 

@@ -25,6 +25,7 @@ RETRY_LAST_S: Final = 3.0
 STEADY_S: Final = 5.0
 
 Handler = Callable[[Obj | None, Obj | None], object]
+Keep = Callable[[Obj], bool]
 
 logger = log.get(__name__)
 
@@ -33,7 +34,7 @@ class Informer:
     """Objects of `kind` as they are now, or were when the server was last heard of.
 
     What it hands out is shared: never change it. With `resync_s`, handlers see every object again
-    that often, as (obj, obj).
+    that often, as (obj, obj). With `keep`, objects of which it says no are as if they were not there.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Informer:
         field_selector: str = "",
         clock: Clock,
         resync_s: float = 0.0,
+        keep: Keep | None = None,
     ) -> None:
         self.kind = kind
         self._kube = kube
@@ -53,6 +55,7 @@ class Informer:
         self._selectors = {"label_selector": label_selector, "field_selector": field_selector}
         self._clock = clock
         self._resync_s = resync_s
+        self._keep = keep
         self._cache = Cache()
         self._handlers: list[Handler] = []
         self._version = ""  # where to watch from; "" asks for a list first
@@ -134,7 +137,8 @@ class Informer:
 
     async def _list(self) -> None:
         found = await self._kube.list(self.kind, self._namespace, **self._selectors)
-        self._tell_all(self._cache.replace(found.items))
+        items = found.items if self._keep is None else list(filter(self._keep, found.items))
+        self._tell_all(self._cache.replace(items))
         self._version = found.resource_version
         if not self._listed.is_set():
             self._listed.set()
@@ -157,8 +161,11 @@ class Informer:
         if version and version != self._version:
             self._version = version
             self._failures = 0
-        if event.type != "BOOKMARK":
-            self._tell_all(self._cache.see(event))
+        if event.type == "BOOKMARK":
+            return
+        if self._keep is not None and not self._keep(event.object):
+            event = WatchEvent("DELETED", event.object)
+        self._tell_all(self._cache.see(event))
 
     def _tell_all(self, changes: list[Change]) -> None:
         """All of the cache has changed by now: handlers may look at any object."""

@@ -24,6 +24,9 @@ LEASE_S: Final = 15.0
 RENEW_WITHIN_S: Final = 10.0
 """How long a leader tries to renew before it stops leading; shorter than the Lease, so that two never lead."""
 RETRY_S: Final = 2.0
+LEAVE_S: Final = 1.0
+LEAVE_MAX_S: Final = 3.0
+"""How long who leads already leaves a further free Lease to others, for each that it has, and at most."""
 
 logger = log.get(__name__)
 
@@ -43,10 +46,22 @@ class _Outcome(enum.Enum):
     UNREACHED = enum.auto()
 
 
+class Turns:
+    """Spreads several Leases over several programs: the electors of one program take free ones one after the other.
+
+    Before each it waits as `LEAVE_S` says, in which a program that holds fewer takes it. `held`: how many it holds.
+    """
+
+    def __init__(self) -> None:
+        self.one_at_a_time = asyncio.Lock()
+        self.held = 0
+
+
 class Elector:
     """A candidate for the Lease `namespace/name`; `identity` is unique among the candidates.
 
-    `on_standby` is called whenever it is found that another one leads. `leading` is for metrics.
+    `on_standby` is called whenever it is found that another one leads. `leading` is for metrics. The
+    electors of one program for several Leases share `turns`.
     """
 
     def __init__(
@@ -58,6 +73,7 @@ class Elector:
         clock: Clock,
         *,
         terms: Terms | None = None,
+        turns: Turns | None = None,
         on_standby: Callable[[], object] = lambda: None,
     ) -> None:
         self._kube = kube
@@ -66,6 +82,7 @@ class Elector:
         self._identity = identity
         self._clock = clock
         self._terms = terms or Terms()
+        self._turns = turns or Turns()
         self._seen: Obj | None = None
         self._seen_at_s = 0.0
         self._renewed_s = 0.0
@@ -84,10 +101,11 @@ class Elector:
                 if await self._lead(lead):
                     return
             finally:
+                self._turns.held -= 1
                 await self._release()
 
     async def _acquire(self) -> None:
-        if await self._try(self._terms.renew_within_s) is not _Outcome.OURS:
+        if await self._attempt() is not _Outcome.OURS:
             async with self._following():
                 await self._stand_by()
         logger.info("leading", lease=self._name, identity=self._identity)
@@ -114,7 +132,7 @@ class Elector:
     async def _stand_by(self) -> None:
         """Returns once the Lease is ours."""
         while True:
-            outcome = await self._try(self._terms.renew_within_s)
+            outcome = await self._attempt()
             if outcome is _Outcome.OURS:
                 return
             if outcome is _Outcome.UNREACHED:
@@ -122,6 +140,26 @@ class Elector:
             else:
                 self._on_standby()
                 await self._until_free()
+
+    async def _attempt(self) -> _Outcome:
+        """Take the Lease, in turn, if it is free."""
+        async with self._turns.one_at_a_time:
+            if self._turns.held and await self._is_free():
+                await self._clock.sleep(min(self._turns.held * LEAVE_S, LEAVE_MAX_S))
+            outcome = await self._try(self._terms.renew_within_s)
+            if outcome is _Outcome.OURS:
+                self._turns.held += 1
+            return outcome
+
+    async def _is_free(self) -> bool:
+        try:
+            async with asyncio.timeout(self._terms.renew_within_s):
+                self._remember(await self._kube.get(LEASE, self._namespace, self._name))
+        except NotFound:
+            return True
+        except (KubeError, TimeoutError):
+            return False
+        return self._held_s() <= 0
 
     async def _until_free(self) -> None:
         """Returns once nobody holds the Lease any more, as far as is known here."""

@@ -23,11 +23,12 @@ class Daemons:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._failed: asyncio.Future[BaseException] | None = None
 
-    def spawn(self, work: Coroutine[Any, Any, object], name: str) -> None:
-        """Run `work` until it ends or `close()` cancels it."""
+    def spawn(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[Any]:
+        """Run `work` until it ends, the caller cancels it, or `close()` does."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._on_done)
+        return task
 
     async def wait_failed(self) -> BaseException:
         """Returns the exception of the first daemon that fails; may wait for ever."""

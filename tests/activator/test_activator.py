@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from activator.activator import Outside
+from activator.gateway import Target
 from swell.testing.frontdoor import HELLO, HOST, Exchange, World, ip, ready_world
 
 Obj = dict[str, Any]
@@ -441,15 +442,13 @@ def test_the_waiting_room_counts_heads_and_bodies() -> None:
     assert world.activator.room.bytes > 3_000_000
 
 
-def test_after_a_reconnect_only_revisions_with_waiting_requests_are_poked() -> None:
+def test_only_revisions_with_waiting_requests_are_told_of_after_a_reconnect() -> None:
     world = ready_world()
     world.route("cold")
     world.revision("cold-00001")
     world.request()
     world.request("cold.default.localhost")
-    world.sent.clear()
-    world.activator.poke_waiting()
-    assert world.sent == [("cold-00001", 1, 1)]
+    assert world.activator.waiting() == [Target("default", "cold-00001")]
 
 
 def test_at_the_end_those_who_still_wait_are_told_so() -> None:

@@ -79,12 +79,12 @@ class World:
             connection = await self._taken.get()
             await (await connection.ping())  # who answers has seen the end of the handshake
         await settle()
-        assert self.door.stream.connected
+        assert self.door.owners.connected
         return connection
 
     async def until_lost(self) -> None:
         async with asyncio.timeout(WAIT_S):
-            while self.door.stream.connected:
+            while self.door.owners.connected:
                 await settle()
 
 

@@ -10,13 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from activator.state import describe, metrics
 from swell.testing.frontdoor import World, ready_world
 
-STREAM: Any = SimpleNamespace(connected=True, lost=0, broken=0)
+OWNERS: Any = SimpleNamespace(connected=True, lost=0, broken=0)
 
 
 def samples(world: World) -> dict[str, dict[str, float]]:
     """Values by name and by all labels but those of the revision."""
     found: dict[str, dict[str, float]] = {}
-    text = metrics(world.activator, STREAM).decode()
+    text = metrics(world.activator, OWNERS).decode()
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = {k: v for k, v in sample.labels.items() if k not in ("k8s_namespace_name", "kn_revision_name")}
@@ -49,5 +49,5 @@ def test_those_who_wait_and_those_at_pods_are_told_apart() -> None:
     found = samples(world)
     assert found["kn_revision_request_queued"] == {"": 2}
     assert found["kn_revision_request_active"] == {"": 1}
-    state = describe(world.activator, STREAM)["revisions"]["default/hello-00001"]
+    state = describe(world.activator, OWNERS)["revisions"]["default/hello-00001"]
     assert (state["waiting"], state["in_flight"], state["answers"]) == (2, 1, {})

@@ -70,7 +70,7 @@ async def test_whoever_spoils_or_deletes_the_address_is_put_right(elected: World
 async def test_who_stops_in_order_takes_itself_out_and_gives_the_lease_back(elected: World) -> None:
     await elected.stop()
     assert await address(elected) == []
-    assert (await elected.kube.get(LEASE, SYSTEM, "swell-autoscaler"))["spec"]["holderIdentity"] == ""
+    assert (await elected.kube.get(LEASE, SYSTEM, "autoscaler-bucket-00-of-01"))["spec"]["holderIdentity"] == ""
 
 
 async def test_the_next_one_takes_over_within_the_same_moment(elected: World) -> None:
@@ -81,7 +81,7 @@ async def test_the_next_one_takes_over_within_the_same_moment(elected: World) ->
     standby = asyncio.create_task(run(settings, elected.kube, elected.clock, stop, ports.put_nowait))
     async with aiohttp.ClientSession(f"http://127.0.0.1:{settings.admin_port}") as session, asyncio.timeout(20):
         await until(lambda: is_ready(session))
-        assert 'swell_leader{lease="swell-autoscaler"} 0.0' in await text(session, "/metrics")
+        assert 'swell_leader{lease="autoscaler-bucket-00-of-01"} 0.0' in await text(session, "/metrics")
         assert await address(elected) == [f"10.0.0.1:{elected.port}"], "who stands by is not written"
         before_s = elected.clock.now()
         await elected.stop()
@@ -89,7 +89,7 @@ async def test_the_next_one_takes_over_within_the_same_moment(elected: World) ->
         await settle(50)
         assert await address(elected) == [f"10.0.0.2:{port}"]
         assert elected.clock.now() == before_s
-        assert 'swell_leader{lease="swell-autoscaler"} 1.0' in await text(session, "/metrics")
+        assert 'swell_leader{lease="autoscaler-bucket-00-of-01"} 1.0' in await text(session, "/metrics")
     stop.set()
     await standby
 
@@ -117,7 +117,7 @@ async def test_its_admin_port_tells_of_its_work(new_world: Callable[[], World]) 
             assert [(await session.get(path)).status for path in ("/livez", "/readyz", "/")] == [200, 200, 404]
             found = await text(session, "/metrics")
         for line in (
-            'swell_leader{lease="swell-autoscaler"} 1.0',
+            'swell_leader{lease="autoscaler-bucket-00-of-01"} 1.0',
             'swell_queue_depth{controller="podautoscaler"} 0.0',
             "swell_autoscaler_activators 1.0",
             "swell_autoscaler_revisions 1.0",
@@ -187,5 +187,6 @@ async def test_a_leader_that_nobody_can_reach_ends_within_the_lease_and_leads_ag
         await elected.report(1)
     await elected.back()
     await elected.connect()
-    assert (await elected.kube.get(LEASE, SYSTEM, "swell-autoscaler"))["spec"]["holderIdentity"] == "autoscaler-1"
+    lease = await elected.kube.get(LEASE, SYSTEM, "autoscaler-bucket-00-of-01")
+    assert lease["spec"]["holderIdentity"] == "autoscaler-1"
     assert (await elected.kube.list(DEPLOYMENT, "default")).items == []

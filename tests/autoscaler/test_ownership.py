@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoscaler.ownership import Buckets, angles, bucket_name, bucket_names, choose
-from swell.api.meta import Key
+from swell.api.buckets import Share, angles, bucket_name, bucket_of, bucket_url, choose
 
 
 @pytest.mark.parametrize(
@@ -22,7 +21,7 @@ def test_case_86_bucket_names(ordinal: int, total: int, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "owner"), [("succulent", "as-bucket-00-of-02"), ("plant", "as-bucket-01-of-02")])
 def test_case_87_owner_among_two_buckets(name: str, owner: str) -> None:
-    assert Buckets(["as-bucket-01-of-02", "as-bucket-00-of-02"]).owner(Key("knative-testing", name)) == owner
+    assert choose(["as-bucket-01-of-02", "as-bucket-00-of-02"], 1, f"knative-testing/{name}") == {owner}
 
 
 @pytest.mark.parametrize(
@@ -36,9 +35,9 @@ def test_case_87_owner_among_two_buckets(name: str, owner: str) -> None:
 def test_case_88_owner_among_three_autoscaler_buckets(
     namespace: str, name: str, ordinal: int, start: int, step: int
 ) -> None:
-    key = Key(namespace, name)
-    assert angles(str(key)) == (start, step)
-    assert Buckets(bucket_names(3)).owner(key) == bucket_name(ordinal, 3)
+    assert angles(f"{namespace}/{name}") == (start, step)
+    assert bucket_of(namespace, name, 3) == ordinal
+    assert [Share(each, 3).owns(namespace, name) for each in range(3)] == [each == ordinal for each in range(3)]
 
 
 def test_case_89_subsets_of_activators() -> None:
@@ -64,11 +63,28 @@ def test_a_choice_has_the_right_size_and_does_not_depend_on_the_order(
 
 
 def test_revisions_are_spread_over_all_buckets() -> None:
-    buckets = Buckets(bucket_names(10))
-    counts = Counter(buckets.owner(Key("default", f"service-{number}-00001")) for number in range(2000))
+    counts = Counter(bucket_of("default", f"service-{number}-00001", 10) for number in range(2000))
     assert len(counts) == 10
     assert max(counts.values()) < 5 * min(counts.values())
 
 
 def test_one_bucket_has_everything() -> None:
-    assert Buckets(bucket_names(1)).owner(Key("default", "hello")) == "autoscaler-bucket-00-of-01"
+    assert Share().owns("default", "hello")
+    assert Share().name == "autoscaler-bucket-00-of-01"
+
+
+@pytest.mark.parametrize(
+    ("url", "ordinal", "found"),
+    [
+        (
+            "ws://autoscaler.swell-system.svc.cluster.local:8080",
+            0,
+            "ws://autoscaler.swell-system.svc.cluster.local:8080",
+        ),
+        ("ws://autoscaler:8080/stats", 3, "ws://autoscaler:8083/stats"),
+        ("ws://autoscaler", 1, "ws://autoscaler:81"),
+        ("ws://[::1]:8080", 9, "ws://[::1]:8089"),
+    ],
+)
+def test_each_owner_has_the_next_port(url: str, ordinal: int, found: str) -> None:
+    assert bucket_url(url, ordinal) == found

@@ -15,17 +15,20 @@ from typing import Any
 import pytest
 import yaml
 
+from autoscaler.address import port_name, slice_name
+from autoscaler.settings import AUTOSCALER_PORT
 from swell.api import masks
+from swell.api.buckets import BUCKETS_MAX, bucket_names
 from swell.api.settings import Features
 from swell.cli.installation import manifests
 from swell.cli.installation.render import Options, render
-from swell.config import autoscaler, defaults, deployment, domain, features, gc, network
+from swell.config import autoscaler, defaults, deployment, domain, features, gc, leader_election, network
 from swell.runtime.errors import SettingsError
 
 Obj = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[2]
 PARSERS: dict[str, Callable[[Mapping[str, str]], object]] = {
-    module.NAME: module.parse for module in (autoscaler, defaults, deployment, domain, gc, network)
+    module.NAME: module.parse for module in (autoscaler, defaults, deployment, domain, gc, leader_election, network)
 }
 # Something else than the default for any key, or refused by it.
 PROBES = ("§", "Enabled", "false", "1", "host:1")
@@ -60,7 +63,9 @@ def test_every_key_of_an_example_is_known_and_has_its_default(name: str) -> None
         assert any(outcome(name, {key: probe}) != stock for probe in PROBES), f"{key} is read by nobody"
 
 
-@pytest.mark.parametrize("module", [autoscaler, defaults, deployment, gc, network], ids=lambda module: module.NAME)
+@pytest.mark.parametrize(
+    "module", [autoscaler, defaults, deployment, gc, leader_election, network], ids=lambda module: module.NAME
+)
 def test_every_key_that_is_read_is_in_the_example(module: ModuleType) -> None:
     source = inspect.getsource(module)
     spelt = set(re.findall(r'_(?!quantities)\w+\(\s*reader, "([^"]+)"', source))
@@ -137,6 +142,16 @@ def test_the_front_door_may_only_read() -> None:
         obj for obj in rendered() if obj["kind"] == "ClusterRole" and obj["metadata"]["name"] == "swell-activator"
     )
     assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"list", "watch"}
+
+
+def test_the_autoscaler_may_own_every_bucket_and_has_a_port_for_each() -> None:
+    found = {(obj["kind"], obj["metadata"]["name"]): obj for obj in rendered()}
+    named = {name for rule in found["Role", "autoscaler"]["rules"] for name in rule.get("resourceNames", ())}
+    for total in range(1, BUCKETS_MAX + 1):
+        assert named >= {*bucket_names(total)}
+    assert named >= {slice_name(bucket) for bucket in range(BUCKETS_MAX)}
+    ports = [(port["name"], port["port"]) for port in found["Service", "autoscaler"]["spec"]["ports"]]
+    assert ports == [(port_name(bucket), AUTOSCALER_PORT + bucket) for bucket in range(BUCKETS_MAX)]
 
 
 def test_no_role_has_wildcards() -> None:

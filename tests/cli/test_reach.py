@@ -1,66 +1,54 @@
-"""Asking an autoscaler that cannot be asked: one line, with what to do about it."""
+"""Which autoscaler is asked, and at which port."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from swell.api.crds import definitions
-from swell.api.kinds import LEASE
-from swell.cli.reach import LEASE_NAME, SYSTEM_NAMESPACE, NoAutoscaler, direct, of_leader
-from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
-from swell.local.apiserver.store import open_store
-from swell.runtime.clock import SystemClock
-from swell.testing.peers import free_port
+from swell.api.buckets import bucket_of
+from swell.api.kinds import CONFIG_MAP, Kind
+from swell.cli.reach import NoAutoscaler, of_owners
+from swell.kube.errors import NotFound
+
+ONE = next(f"r-{n}" for n in range(99) if bucket_of("default", f"r-{n}", 2) == 1)
 
 
-@pytest.fixture
-def kube() -> Any:
-    server = ApiServer(open_store(":memory:"), clock=SystemClock())
-    bootstrap(server, definitions(), [SYSTEM_NAMESPACE])
-    return StoreClient(server)
+class Cluster:
+    """Leases and the ConfigMap by name; pods answer with who they are."""
+
+    def __init__(self, buckets: str | None, **holders: str) -> None:
+        self._config = None if buckets is None else {"data": {"buckets": buckets}}
+        self._holders = {name.replace("_", "-"): holder for name, holder in holders.items()}
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Any:
+        if kind is CONFIG_MAP:
+            if self._config is None:
+                raise NotFound(404, "NotFound", name)
+            return self._config
+        return {"spec": {"holderIdentity": self._holders[name]}}
+
+    async def through_pod(self, namespace: str, pod: str, port: int, path: str) -> Any:
+        return {f"{pod}:{port}": path}
 
 
-async def test_on_one_machine_it_asks_whether_the_cluster_runs() -> None:
-    url = f"http://127.0.0.1:{free_port()}"
-    with pytest.raises(NoAutoscaler) as told:
-        await direct(url)("/why/default/hello-00001")
-    assert str(told.value).startswith(f"the autoscaler at {url} does not answer (")
-    assert str(told.value).endswith("); is `swell up` still running?")
+def ask(cluster: Cluster) -> Any:
+    return of_owners(cluster, "swell-system")  # type: ignore[arg-type]
 
 
-async def test_in_a_cluster_without_a_lease_it_points_to_the_status(kube: Any) -> None:
-    with pytest.raises(
-        NoAutoscaler, match=r'which autoscaler leads cannot be read: .*"swell-autoscaler".*`swell status`'
-    ):
-        await of_leader(kube, SYSTEM_NAMESPACE)("/why/default/hello-00001")
+async def test_without_buckets_the_one_that_leads_is_asked() -> None:
+    cluster = Cluster(None, autoscaler_bucket_00_of_01="a")
+    assert await ask(cluster)(f"/why/default/{ONE}") == {"a:8080": f"/why/default/{ONE}"}
+    assert await ask(cluster)("/decisions") == {"a:8080": "/decisions"}
 
 
-async def test_where_no_autoscaler_leads_it_points_to_the_status(kube: Any) -> None:
-    await kube.create(LEASE, {"metadata": {"name": LEASE_NAME, "namespace": SYSTEM_NAMESPACE}, "spec": {}})
-    with pytest.raises(NoAutoscaler, match="^no autoscaler leads now; see `swell status`$"):
-        await of_leader(kube, SYSTEM_NAMESPACE)("/why/default/hello-00001")
+async def test_of_several_owners_that_of_the_revision_is_asked_and_all_for_all() -> None:
+    cluster = Cluster("2", autoscaler_bucket_00_of_02="a", autoscaler_bucket_01_of_02="b")
+    assert await ask(cluster)(f"/why/default/{ONE}?at=7") == {"b:8081": f"/why/default/{ONE}?at=7"}
+    assert await ask(cluster)("/decisions") == {"a:8080": "/decisions", "b:8081": "/decisions"}
 
 
-KUBECONFIG = """
-apiVersion: v1
-kind: Config
-current-context: here
-contexts: [{name: here, context: {cluster: here, user: me}}]
-clusters: [{name: here, cluster: {server: "http://127.0.0.1:%d"}}]
-users: [{name: me, user: {}}]
-"""
-
-
-def test_of_a_cluster_that_is_away_the_command_says_so_in_one_line(tmp_path: Path) -> None:
-    port = free_port()
-    (tmp_path / "config").write_text(KUBECONFIG % port)
-    command = [sys.executable, "-m", "swell.cli.main", "why", "hello", "--kubeconfig", str(tmp_path / "config")]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    (line,) = told.stderr.splitlines()
-    assert told.returncode == 1
-    assert line.startswith(f"swell: the API server http://127.0.0.1:{port} cannot be reached: ")
+async def test_a_bucket_without_an_owner_is_told_of() -> None:
+    cluster = Cluster("2", autoscaler_bucket_00_of_02="a", autoscaler_bucket_01_of_02="")
+    with pytest.raises(NoAutoscaler, match="no autoscaler leads now"):
+        await ask(cluster)(f"/why/default/{ONE}")

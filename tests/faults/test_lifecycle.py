@@ -71,7 +71,7 @@ class Program:
 
     async def leads(self) -> None:
         async def seen() -> bool:
-            return 'swell_leader{lease="swell-autoscaler"} 1.0' in (await self.get("/metrics"))[1]
+            return 'swell_leader{lease="autoscaler-bucket-00-of-01"} 1.0' in (await self.get("/metrics"))[1]
 
         await until(seen)
 

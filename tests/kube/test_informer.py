@@ -299,3 +299,25 @@ async def test_what_was_learned_late_does_not_bring_back_what_has_gone(
     informer.learn(written)
     assert names(informer) == []
     assert changes == [(None, "a@101"), ("a@101", None)]
+
+
+async def test_what_is_not_kept_is_as_if_it_were_not_there(kube: Any, clock: ManualClock) -> None:
+    kept = {"a", "b"}
+    informer = Informer(kube, POD, clock=clock, keep=lambda obj: obj["metadata"]["name"] in kept)
+    seen: Changes = []
+    informer.add_handler(lambda old, new: seen.append((version(old), version(new))))
+    for name in ("a", "other"):
+        kube.put(name)
+    await informer.start()
+    for name in ("b", "other"):
+        kube.put(name)
+    await settle()
+    assert seen == [(None, "a@101"), (None, "b@103")]
+    kept.remove("a")
+    kube.put("a")
+    kube.put("a")
+    kube.remove("other")
+    await settle()
+    assert seen[2:] == [("a@101", None)]
+    assert names(informer) == ["b"]
+    await informer.close()

@@ -13,7 +13,7 @@ from swell.api.kinds import LEASE, Kind
 from swell.api.meta import Obj
 from swell.kube.client import ObjList, WatchEvent
 from swell.kube.errors import Unavailable
-from swell.kube.leader import LEASE_S, RENEW_WITHIN_S, RETRY_S, Elector
+from swell.kube.leader import LEASE_S, LEAVE_MAX_S, RENEW_WITHIN_S, RETRY_S, Elector, Turns
 from swell.local.apiserver.server import StoreClient
 from swell.testing.clock import ManualClock, settle
 
@@ -207,3 +207,26 @@ async def test_what_the_work_raises_reaches_the_caller(store_client: StoreClient
         await elector.run(fail)
     assert (await store_client.get(LEASE, "default", "controller"))["spec"]["holderIdentity"] == ""
     assert clock.pending == 0
+
+
+@pytest.mark.parametrize(
+    ("programs", "leases", "least"), [(1, 6, 6), (2, 2, 1), (3, 3, 1), (2, 6, 2), (3, 6, 1), (2, 1, 0)]
+)
+async def test_several_leases_are_spread_over_the_programs_that_start_together(
+    store_client: StoreClient, clock: ManualClock, programs: int, leases: int, least: int
+) -> None:
+    running = []
+    for program in range(programs):
+        turns = Turns()
+        for lease in range(leases):
+            elector = Elector(store_client, "default", f"lease-{lease}", f"program-{program}", clock, turns=turns)
+            running.append(asyncio.create_task(elector.run(asyncio.Event().wait)))
+    await clock.pass_time(leases * LEAVE_MAX_S, step_s=0.25)
+    held = Counter({f"program-{program}": 0 for program in range(programs)})
+    for lease in range(leases):
+        held[(await store_client.get(LEASE, "default", f"lease-{lease}"))["spec"]["holderIdentity"]] += 1
+    assert held.total() == leases
+    assert min(held.values()) >= least
+    for each in running:
+        each.cancel()
+    await asyncio.gather(*running, return_exceptions=True)

@@ -1,12 +1,22 @@
-"""Which bucket a revision belongs to, and what buckets are called. Pure. Source: spec autoscaling 7.1 and 7.3."""
+"""Which bucket a revision belongs to, what buckets are called and where their owners listen. Pure.
+
+Source: spec autoscaling 7.1 and 7.3. The header is ours: an autoscaler that answers a handshake says how many buckets
+there are, and an activator that asks for one says that it reports to the owner of each by itself.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
-from swell.api.meta import Key
+BUCKETS_MAX: Final = 10
+BUCKETS_HEADER: Final = "Swell-Buckets"
+KEPT_MAX: Final = 1 << 17
+"""Revisions whose bucket is kept: it takes 0.1 ms to find."""
 
 _UNIVERSE: Final = 2048
 _START_SALT: Final = b"start-angle-salt"
@@ -26,16 +36,39 @@ def bucket_names(total: int) -> tuple[str, ...]:
     return tuple(bucket_name(ordinal, total) for ordinal in range(total))
 
 
-class Buckets:
-    """A fixed set of buckets, and which of them a revision belongs to. Never empty."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one owner decides for: the revisions of bucket `ordinal`, from 0, of `total`."""
 
-    def __init__(self, names: Collection[str]) -> None:
-        self.names = tuple(sorted(names))
+    ordinal: int = 0
+    total: int = 1
 
-    def owner(self, key: Key) -> str:
-        """The bucket of a revision. Every replica comes to the same."""
-        (found,) = choose(self.names, 1, str(key))
-        return found
+    @property
+    def name(self) -> str:
+        """The bucket's, and its Lease's."""
+        return bucket_name(self.ordinal, self.total)
+
+    def owns(self, namespace: str, revision: str) -> bool:
+        return bucket_of(namespace, revision, self.total) == self.ordinal
+
+
+@lru_cache(KEPT_MAX)
+def bucket_of(namespace: str, revision: str, total: int) -> int:
+    """The ordinal of the bucket of a revision. Every replica, and every activator, comes to the same."""
+    (found,) = choose(bucket_names(total), 1, f"{namespace}/{revision}")
+    return bucket_names(total).index(found)
+
+
+def bucket_url(url: str, ordinal: int) -> str:
+    """Where the owner of a bucket listens, by the URL of that of bucket 0: each has the next port."""
+    found = urlsplit(url)
+    port = found.port or 80
+    return found._replace(netloc=f"{found.netloc.removesuffix(f':{port}')}:{port + ordinal}").geturl()
+
+
+def read_buckets(said: str) -> int:
+    """How many there are, by the header of an autoscaler: 1 for one that knows none."""
+    return min(int(said), BUCKETS_MAX) if said.isdecimal() and int(said) else 1
 
 
 def choose(names: Collection[str], count: int, target: str) -> set[str]:
