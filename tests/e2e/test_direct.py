@@ -8,7 +8,7 @@ import time
 import aiohttp
 import pytest
 
-from swell.testing.home import Objects, unique
+from swell.testing.home import Objects, pod_is_ready, unique
 
 WINDOW_S = 6.0
 
@@ -16,7 +16,8 @@ WINDOW_S = 6.0
 async def test_a_pod_that_is_called_directly_stays_and_goes_when_the_calls_end(objects: Objects) -> None:
     name = unique("direct")
     await objects.deploy(objects.service(name, annotations={"window": f"{WINDOW_S:g}s"}))
-    (pod,) = await objects.pods(name)
+    # A Service is Ready as soon as its pod answers; where the pod is may be told a little later.
+    (pod,) = await objects.until_pods(name, lambda pods: any(map(pod_is_ready, pods)))
     address = f"http://{pod['status']['podIP']}:{_queue_port(pod)}/"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         try:
