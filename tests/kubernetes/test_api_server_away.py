@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
+from swell.api.kinds import NODE
 from swell.testing.home import Objects, unique
 from swell.testing.kubernetes import Installed
 from swell.testing.load import load
+from swell.testing.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
 AWAY_S = 60.0
@@ -18,6 +20,11 @@ AFTERWARDS_S = 15.0
 
 async def names(objects: Objects, service: str) -> set[str]:
     return {pod["metadata"]["name"] for pod in await objects.pods(service)}
+
+
+async def takes_pods(objects: Objects) -> bool:
+    nodes = (await objects.kube.list(NODE)).items
+    return not any(node["spec"].get("taints") for node in nodes)
 
 
 async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) -> None:
@@ -51,6 +58,8 @@ async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) ->
             await seen.more(50)
         assert seen.failures == []
         await objects.gone(idle, timeout_s=120)
+        # The node was not heard of either, and takes no pods until it is.
+        await until(lambda: takes_pods(objects))
         again = await objects.get(idle)
         assert again.status == 200, f"from zero again: {again.text}"
         await objects.clean()
