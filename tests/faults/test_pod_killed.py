@@ -14,6 +14,7 @@ from swell.api.kinds import POD
 from swell.local.launch import RunningCluster
 from swell.testing.home import Answer, Home, Obj, Objects, pod_is_ready, unique
 from swell.testing.processes import family, listener
+from swell.testing.waiting import until
 
 REQUESTS = 200
 
@@ -87,8 +88,8 @@ async def test_each_request_is_answered_and_none_that_was_not_sent_is_lost(
         pods = await objects.until_pods(name, lambda pods: sum(map(pod_is_ready, pods)) == 2)
         requests = Requests(objects, cluster, name, notes)
 
-        sent = await requests.put(sleep_ms=300 if limit else 3000)
-        await asyncio.sleep(0.2)  # the apps have what they can take
+        sent = await requests.put(sleep_ms=600 if limit else 3000)
+        await until(lambda: len(requests.runs()) >= (2 * limit or len(sent)))  # the apps have what they can take
         await (requests.kill if how == "kill" else requests.remove)(pods[0])
         answers = await asyncio.gather(*sent, return_exceptions=True)
 
