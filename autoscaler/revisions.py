@@ -197,8 +197,9 @@ class Revisions:
         if row is None or not self._rows.extras.set(row, values):
             return None
         self.wake(key)
-        wanted = any(value > 0 for value in values.values())
-        return self._tick(np.array([row]), now_s) if wanted and self._is_at_zero(row) else None
+        rows = np.array([row])
+        wanted = self._decided[row] and any(value > 0 for value in values.values())
+        return self._tick(rows, now_s) if wanted and self._nobody_there(rows)[0] else None
 
     def wake(self, key: Key) -> None:
         """Something about the revision has changed: the next tick decides for it."""
@@ -415,14 +416,14 @@ class Revisions:
     def _pokes(self, rows: Ints, figures: Floats) -> Ints:
         """The rows at zero whose revision is in use."""
         used = rows[self._decided[rows] & (figures[1] != 0)]
-        desired = self._rows.desired[used]
-        pokes: Ints = used[(desired == 0) | (self._at_zero[used] & (desired == UNDECIDED))]
+        pokes: Ints = used[self._nobody_there(used)]
         return pokes
 
-    def _is_at_zero(self, row: int) -> bool:
-        """It is decided for, and has nobody who could take a request."""
-        desired = self._rows.desired
-        return bool(self._decided[row] and (desired[row] == 0 or (self._at_zero[row] and desired[row] == UNDECIDED)))
+    def _nobody_there(self, rows: Ints) -> Bools:
+        """Which of the rows, all decided for, have nobody who could take a request."""
+        desired = self._rows.desired[rows]
+        found: Bools = (desired == 0) | (self._at_zero[rows] & (desired == UNDECIDED))
+        return found
 
     def _rounds(self, messages: Sequence[tuple[Key, Stat]]) -> Iterator[tuple[Ints, Floats]]:
         """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row

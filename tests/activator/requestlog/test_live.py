@@ -16,6 +16,7 @@ from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.runtime.clock import SystemClock
 from swell.testing.peers import OK, WAIT_S, App, call, free_port
+from swell.testing.waiting import until
 
 SYSTEM = "swell-system"
 HOST = "hello.default.localhost"
@@ -79,9 +80,7 @@ class World:
         """Change config-observability, and wait until the front door has seen it."""
         data = {"logging.enable-request-log": str(on).lower(), "logging.request-log-template": template}
         await self.kube.patch(CONFIG_MAP, SYSTEM, NAME, {"data": data}, patch_type="merge")
-        async with asyncio.timeout(WAIT_S):
-            while self.door.request_log.on != on:
-                await asyncio.sleep(0.01)
+        await until(lambda: self.door.request_log.on == on)
 
     async def get(self, path: str = "/", host: str = HOST, **headers: str) -> int:
         address = ("127.0.0.1", self.door.gateway_port)
@@ -137,8 +136,6 @@ async def test_what_did_not_end_well_is_in_it_but_not_what_is_no_revisions(world
 async def test_a_config_map_that_cannot_be_used_changes_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     await world.configure(on=True, template="{{.Response.Code}} one")
     await world.configure(on=True, template="{{.Requst.Method}}")
-    async with asyncio.timeout(WAIT_S):
-        while "a ConfigMap cannot be used, what it said before stays" not in caplog.text:
-            await asyncio.sleep(0.01)
+    await until(lambda: "a ConfigMap cannot be used, what it said before stays" in caplog.text)
     assert await world.get() == 200
     assert await world.lines(1) == ["200 one"]
