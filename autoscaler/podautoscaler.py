@@ -196,7 +196,8 @@ class PodAutoscalers:
         floor, replicas = self._schedules.floor(key).replicas, self._scaler.replicas(managed.deployment)
         state, rules = with_floor(self._state(key, managed), managed.parameters.rules, floor, replicas)
         step = scale_step(state, rules)
-        bounds = {"floor": float(floor)} if floor else {}
+        # As it counts: not where it is below min-scale, and no more than max-scale.
+        bounds = {"floor": float(rules.least)} if rules.least > managed.parameters.rules.least else {}
         if (answer := self._policies.last(key)) is not None:
             bounds["policy"] = float(answer)
         self._ledger.stepped(key, state, managed.parameters, step, self._clock.wall(), bounds)
