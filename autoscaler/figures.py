@@ -56,10 +56,12 @@ def of_decisions(ticker: Ticker, receiver: Receiver, revisions: Revisions) -> It
         "swell_autoscaler_reports_undecodable", "Reports that could not be read.", value=receiver.undecodable
     )
     yield CounterMetricFamily(
-        "swell_autoscaler_reports_unknown", "Reports of revisions that are not decided for.", value=revisions.unknown
+        "swell_autoscaler_reports_unknown",
+        "Reports of revisions that are not decided for.",
+        value=revisions.intake.unknown,
     )
     yield CounterMetricFamily(
-        "swell_autoscaler_reports_senseless", "Reports with figures that cannot be.", value=revisions.senseless
+        "swell_autoscaler_reports_senseless", "Reports with figures that cannot be.", value=revisions.intake.senseless
     )
     yield GaugeMetricFamily("swell_autoscaler_activators", "Activators connected.", value=receiver.activators)
     yield GaugeMetricFamily("swell_autoscaler_revisions", "Revisions that are decided for.", value=len(revisions))

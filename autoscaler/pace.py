@@ -2,7 +2,7 @@
 
 Pods that all start at once on few processors are all ready late. One after the other, half of them are ready in half
 of the time, and the first answer requests while the last still wait for their turn. A start gives its place back when
-its pod is ready; the places of pods that take long, or never get ready, come back with time. Knows nodes as JSON.
+its pod is ready, or when it takes long: then it waits for something else than a processor. Knows nodes as JSON.
 """
 
 from __future__ import annotations
@@ -20,25 +20,31 @@ if TYPE_CHECKING:
 
 # A start is busy for most of its time, and waits for others for the rest of it (bench.kubernetes).
 UNDER_WAY_PER_CPU: Final = 2.0
-# For what pulls its image, or does not start at all.
-PLACES_BACK_PER_CPU_S: Final = 0.5
-# What sums of small steps reach when they should reach one.
-WHOLE: Final = 1 - 1e-6
+# What takes longer pulls its image, or does not start at all.
+HELD_S_MAX: Final = 5.0
+
+
+class Place:
+    """One start that is under way. `give_back` when it is over; more often, or late, does nothing."""
+
+    __slots__ = ("_pace", "since_s")
+
+    def __init__(self, pace: Pace, since_s: float) -> None:
+        self._pace = pace
+        self.since_s = since_s
+
+    def give_back(self) -> None:
+        self._pace.free(self)
 
 
 class Pace:
-    """Starts that are due now, handed out in the order in which they were asked for. Without limit until `set_cpus`.
-
-    `_budget` is how many places are free, and may be a part of one.
-    """
+    """Starts that are due now, handed out in the order in which they were asked for. Without limit until `set_cpus`."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._per_s = math.inf
         self._most = math.inf
-        self._budget = math.inf
-        self._counted_s = clock.now()
-        self._line: deque[tuple[asyncio.Future[int], int]] = deque()
+        self._under_way: dict[Place, None] = {}  # the oldest first
+        self._line: deque[tuple[asyncio.Future[list[Place]], int]] = deque()
         self._timer: Cancellable | None = None
 
     @property
@@ -48,40 +54,39 @@ class Pace:
 
     def set_cpus(self, cpus: float) -> None:
         """The processors that pods may run on; 0 for not known: no limit."""
-        self._count()
-        self._per_s = cpus * PLACES_BACK_PER_CPU_S if cpus else math.inf
-        self._most = max(1.0, cpus * UNDER_WAY_PER_CPU) if cpus else math.inf
-        self._budget = min(self._budget, self._most) if cpus else math.inf
+        self._most = max(1, math.floor(cpus * UNDER_WAY_PER_CPU)) if cpus else math.inf
         self._next()
 
-    async def starts(self, wanted: int) -> int:
-        """How many of `wanted` pods, one at least, may start now; waits for its turn.
+    async def starts(self, wanted: int) -> list[Place]:
+        """The places of those of `wanted` pods, one at least, that may start now; waits for its turn.
 
         Who gets fewer than it wants asks again, behind those who wait: first pods do not stand behind all the pods
         of somebody else.
         """
-        turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[list[Place]] = asyncio.get_running_loop().create_future()
         entry = (turn, wanted)
         self._line.append(entry)
         self._next()
         try:
             return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                for place in turn.result():
+                    place.give_back()
+            raise
         finally:
             if entry in self._line:
                 self._line.remove(entry)
 
     def takes_s(self, pods: int, start_s: float) -> float:
         """How long so many starts take that take so long each, if nobody else starts."""
-        if pods <= self._most:
-            return start_s
-        rounds = math.ceil(pods / self._most)
-        return start_s + min((rounds - 1) * start_s, (pods - self._most) / self._per_s)
+        rounds = max(1, math.ceil(pods / self._most))
+        return start_s + (rounds - 1) * min(start_s, HELD_S_MAX)
 
-    def give_back(self, places: int) -> None:
-        """So many starts are over: others may start in their places."""
-        if places > 0:
-            self._count()
-            self._budget = min(self._most, self._budget + places)
+    def free(self, place: Place) -> None:
+        """This start is over: another may be under way in its place."""
+        if place in self._under_way:
+            del self._under_way[place]
             self._next()
 
     def close(self) -> None:
@@ -89,27 +94,24 @@ class Pace:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _count(self) -> None:
-        now_s = self._clock.now()
-        if math.isfinite(self._per_s):
-            self._budget = min(self._most, self._budget + (now_s - self._counted_s) * self._per_s)
-        self._counted_s = now_s
-
     def _next(self) -> None:
-        """Serve those whose turn it is, and come back when the budget has grown for the next."""
-        self._count()
-        while self._line and self._budget >= WHOLE:
+        """Serve those whose turn it is, and come back when the oldest start has held its place for long."""
+        now_s = self._clock.now()
+        while self._under_way and (oldest := next(iter(self._under_way))).since_s + HELD_S_MAX <= now_s:
+            del self._under_way[oldest]
+        while self._line and len(self._under_way) < self._most:
             turn, wanted = self._line.popleft()
             if turn.done():
                 continue  # given up just now
-            granted = wanted if math.isinf(self._budget) else min(wanted, int(self._budget + 1 - WHOLE))
-            self._budget -= granted
+            granted = [Place(self, now_s) for _ in range(int(min(wanted, self._most - len(self._under_way))))]
+            self._under_way.update(dict.fromkeys(granted))
             turn.set_result(granted)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._line:
-            self._timer = self._clock.call_later((1 - self._budget) / self._per_s, self._next)
+            oldest = next(iter(self._under_way))
+            self._timer = self._clock.call_later(oldest.since_s + HELD_S_MAX - now_s, self._next)
 
 
 def cpus_of(nodes: Iterable[Obj]) -> float:

@@ -8,40 +8,21 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from operator import attrgetter, itemgetter
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from autoscaler.arrays import NO_ROW, Bools, Floats, Ints, RowNumbers, grown, occurrences
+from autoscaler.arrays import Bools, Floats, Ints, RowNumbers, grown
 from autoscaler.decision.decide import Observed, Panic, activators
 from autoscaler.decision.extras import Kind, Metric
 from autoscaler.decision.rows import UNDECIDED, Rows, Target, Tick
 from autoscaler.handover import Running, replayed
+from autoscaler.intake import Intake
 from autoscaler.metrics.collector import Averages, Collection, Collector
+from autoscaler.silence import Silence
 from swell.api.meta import Key
 from swell.wire.history import RevisionHistory
 from swell.wire.stats import Stat
-
-FUTURE_S_MAX: Final = 5.0
-"""A report from further ahead than this comes from a clock that is wrong: it counts as of now."""
-PAST_S_MAX: Final = 3600.0
-"""So does one from further back: no window is longer. One that is late by less counts in its own second."""
-FIGURE_MAX: Final = 1e12
-"""No report says more of anything. One that does, or whose figures are no numbers, is lost: the sums of its windows
-would be wrong for ever.
-"""
-_FIGURES: Final = (
-    "timestamp",
-    "average_concurrent_requests",
-    "average_proxied_concurrent_requests",
-    "request_count",
-    "proxied_request_count",
-)
-_figures_of: Final = attrgetter(*_FIGURES)
-_key_of: Final = itemgetter(0)
-_stat_of: Final = itemgetter(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +61,8 @@ class Revisions:
         self._at_zero: Bools = np.zeros(0, np.bool_)
         self._rps: Bools = np.zeros(0, np.bool_)
         self._ready: Floats = np.zeros(0)
-        self._listens_from: Floats = np.zeros(0)
-        self._silent_until_s: Floats = np.zeros(0)
-        self._blind: Bools = np.zeros(0, np.bool_)
-        self.unknown = 0
-        """Reports of revisions that are not known."""
-        self.senseless = 0
-        """Reports with figures that cannot be."""
+        self._silence = Silence()
+        self.intake = Intake(self._numbers, self._collector)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -143,8 +119,7 @@ class Revisions:
             )
         self._decided[row] = self._lively[row] = True
         self._at_zero[row], self._rps[row], self._ready[row] = at_zero, rps, ready_pods
-        self._listens_from[row] = listens_from
-        self._silent_until_s[row] = np.inf if listens_from > 0 and not at_zero else -np.inf
+        self._silence.open(row, listens_from, at_zero=at_zero)
 
     def update(self, key: Key, target: Target, *, rps: bool = False) -> None:
         """Replace the target of a revision that is decided for."""
@@ -159,7 +134,8 @@ class Revisions:
         if row is not None:
             self._collector.close(row)
             self._rows.close(row)
-            self._decided[row] = self._lively[row] = self._blind[row] = False
+            self._silence.close(row)
+            self._decided[row] = self._lively[row] = False
 
     def set_blind(self, key: Key, blind: bool) -> None:
         """Tell whether what is asked of a revision's pods past the front door cannot be found out.
@@ -167,8 +143,7 @@ class Revisions:
         Then nothing asked is not known to be so, and decides nothing; what is asked at the front door counts as ever.
         """
         row = self._numbers.get(key)
-        if row is not None and self._blind[row] != blind:
-            self._blind[row] = blind
+        if row is not None and self._silence.set_blind(row, blind):
             self.wake(key)
 
     def pods_ready(self, key: Key, ready_pods: float) -> None:
@@ -240,8 +215,8 @@ class Revisions:
 
     def record(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> None:
         """Take numbers that were scraped: they never cause a tick of their own."""
-        for rows, figures in self._rounds(messages):
-            asked = self._record(rows, figures, now_s)
+        for rows, figures in self.intake.rounds(messages):
+            asked, _ = self.intake.record(rows, figures, now_s)
             self._heard(rows[asked])
 
     def receive(self, messages: Sequence[tuple[Key, Stat]], now_s: float) -> list[Ticked]:
@@ -250,10 +225,11 @@ class Revisions:
         Returns those decisions. Reports of revisions that are not known are lost.
         """
         poked = []
-        for rows, figures in self._rounds(messages):
-            self._record(rows, figures, now_s)
+        for rows, figures in self.intake.rounds(messages):
+            _, in_use = self.intake.record(rows, figures, now_s)
             self._heard(rows)
-            pokes = self._pokes(rows, figures)
+            used = rows[self._decided[rows] & in_use]
+            pokes = used[self._nobody_there(used)]
             if len(pokes):
                 poked.append(self._tick(pokes, now_s))
         return poked
@@ -292,7 +268,7 @@ class Revisions:
         began_s = np.array([each.ready_since_s[0] if each.ready_since_s else np.inf for each in states])
         silent_until_s = np.maximum(began_s, known_from_s) + targets.stable_window_s
         silent = self._collector.empty(rows, now_s) & np.isfinite(began_s)
-        self._silent_until_s[rows[silent]] = silent_until_s[silent]
+        self._silence.counts_from(rows[silent], silent_until_s[silent])
         self._lively[rows] = True
 
     def describe(self, now_s: float) -> dict[str, dict[str, Any]]:
@@ -328,7 +304,8 @@ class Revisions:
         row = self._numbers.get(key)
         if row is None or not self._decided[row]:
             return {}
-        rows, until_s = np.array([row]), float(self._silent_until_s[row])
+        rows = np.array([row])
+        listens, counts_from_s = self._silence.of(row)
         counts = self._collector.averages(rows, now_s, np.zeros(1, np.bool_))
         rates = self._collector.averages(rows, now_s, np.ones(1, np.bool_))
         return {
@@ -336,8 +313,8 @@ class Revisions:
             "requests_per_s": {"stable": _known(rates.stable[0]), "panic": _known(rates.panic[0])},
             "ready_pods": _known(self._ready[row]),
             "last_use_s": _known(self._collector.last_use_s(row, rps=bool(self._rps[row]))),
-            "listens": until_s != math.inf,
-            "silence_counts_s": until_s if math.isfinite(until_s) else None,
+            "listens": listens,
+            "silence_counts_s": counts_from_s,
             **self._described(row),
         }
 
@@ -355,17 +332,18 @@ class Revisions:
         self._at_zero = grown(self._at_zero, row + 1, False)
         self._rps = grown(self._rps, row + 1, False)
         self._ready = grown(self._ready, row + 1, 0.0)
-        self._listens_from = grown(self._listens_from, row + 1, 0.0)
-        self._silent_until_s = grown(self._silent_until_s, row + 1, 0.0)
-        self._blind = grown(self._blind, row + 1, False)
+        self._silence.grow(row + 1)
         return row
 
     def _tick(self, rows: Ints, now_s: float) -> Ticked:
         rps = self._rps[rows]
         averages = self._collector.averages(rows, now_s, rps)
         empty = self._collector.empty(rows, now_s)
-        unheard = self._unheard(rows, now_s)
-        blind = self._blind[rows] & (averages.stable == 0)
+        begins = self._silence.begins(rows, self._ready[rows])
+        if len(begins):
+            self._silence.counts_from(begins, now_s + self._rows.targets(begins).stable_window_s)
+        unheard = self._silence.unheard(rows, now_s)
+        blind = self._silence.blind(rows) & (averages.stable == 0)
         unknown = unheard | blind
         seen = Observed(np.where(unknown, np.nan, averages.stable), averages.panic, self._ready[rows])
         self._take_requests(rows, now_s, unknown)
@@ -373,7 +351,7 @@ class Revisions:
         self._at_zero[rows] &= ~seen.known
         # What has not begun to be listened to needs no ticks either: its pods, or a report, will wake it. So do the
         # pods that do not answer, and something asked, where for all of the window nothing was.
-        waits = unheard & np.isinf(self._silent_until_s[rows])
+        waits = self._silence.waits(rows)
         nothing = empty | ((averages.stable == 0) & (averages.panic == 0))
         self._lively[rows[nothing & (tick.settled | (waits & empty) | (blind & ~unheard))]] = False
         return Ticked(self._numbers.keys(rows), tick, averages, rps, now_s)
@@ -391,64 +369,14 @@ class Revisions:
 
     def _heard(self, rows: Ints) -> None:
         """Something was asked of these, or somebody said that nothing was."""
-        self._silent_until_s[rows] = -np.inf
+        self._silence.heard(rows)
         self._lively[rows] = self._decided[rows]
-
-    def _unheard(self, rows: Ints, now_s: float) -> Bools:
-        """The rows whose silence does not mean anything yet. Time runs once they have the pods they start with."""
-        until_s = self._silent_until_s[rows]
-        begins = (until_s == np.inf) & (self._ready[rows] >= self._listens_from[rows])
-        if begins.any():
-            until_s[begins] = now_s + self._rows.targets(rows[begins]).stable_window_s
-        self._silent_until_s[rows] = until_s
-        unheard: Bools = now_s < until_s
-        return unheard
-
-    def _record(self, rows: Ints, figures: Floats, now_s: float) -> Bools:
-        """Put them into the windows; returns which of them say that something was asked."""
-        stamps, concurrency, proxied_concurrency, requests, proxied_requests = figures
-        times_s = np.where((stamps < now_s - PAST_S_MAX) | (stamps > now_s + FUTURE_S_MAX), now_s, stamps)
-        concurrency, requests = concurrency - proxied_concurrency, requests - proxied_requests
-        self._collector.record(rows, times_s, concurrency, requests)
-        asked: Bools = (concurrency != 0) | (requests != 0)
-        return asked
-
-    def _pokes(self, rows: Ints, figures: Floats) -> Ints:
-        """The rows at zero whose revision is in use."""
-        used = rows[self._decided[rows] & (figures[1] != 0)]
-        pokes: Ints = used[self._nobody_there(used)]
-        return pokes
 
     def _nobody_there(self, rows: Ints) -> Bools:
         """Which of the rows, all decided for, have nobody who could take a request."""
         desired = self._rows.desired[rows]
         found: Bools = (desired == 0) | (self._at_zero[rows] & (desired == UNDECIDED))
         return found
-
-    def _rounds(self, messages: Sequence[tuple[Key, Stat]]) -> Iterator[tuple[Ints, Floats]]:
-        """Rows and what was seen of them, a line for each of `_FIGURES`. No row repeats within one round, and each row
-        keeps its order.
-
-        Left out, and counted, are unknown revisions and what is no number, or none that makes sense.
-        """
-        count = len(messages)
-        rows = self._numbers.rows(map(_key_of, messages), count)
-        numbers = chain.from_iterable(map(_figures_of, map(_stat_of, messages)))
-        figures = np.fromiter(numbers, np.float64, count * len(_FIGURES)).reshape(count, len(_FIGURES)).T
-        known = rows != NO_ROW
-        usable = known & (np.abs(figures[1:]).sum(axis=0) <= FIGURE_MAX)
-        if not usable.all():
-            self.unknown += int((~known).sum())
-            self.senseless += int((known & ~usable).sum())
-            rows, figures = rows[usable], figures[:, usable]
-        if len(set(rows.tolist())) == len(rows):
-            if len(rows):
-                yield rows, figures
-            return
-        turns = occurrences(rows)
-        for turn in range(turns.max() + 1):
-            chosen = turns == turn
-            yield rows[chosen], figures[:, chosen]
 
 
 def _panic(since_s: Floats | float, pods_max: Floats | float) -> Panic:

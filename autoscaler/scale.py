@@ -7,10 +7,11 @@ as the pace allows, in several writes if it takes that.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from autoscaler.pace import Pace
+from autoscaler.pace import Pace, Place
 from swell.api.kinds import DEPLOYMENT
 from swell.api.meta import Key, Obj, key_of
 from swell.kube.backoff import backoff_s
@@ -81,7 +82,7 @@ class Scaler:
         known = self._deployments.get(deployment)
         if known is None:
             return
-        self._no_more_starting(known, min(known.starting, max(0, ready - known.ready)))
+        known.give_back(ready - known.ready)
         known.ready = ready
 
     async def close(self) -> None:
@@ -94,8 +95,10 @@ class Scaler:
 
     def _forget(self, deployment: Key) -> None:
         known = self._deployments.pop(deployment, None)
-        if known is not None and known.writing is not None:
-            known.writing.cancel()
+        if known is not None:
+            known.give_back(len(known.starting))
+            if known.writing is not None:
+                known.writing.cancel()
 
     async def _write(self, deployment: Key, known: _Deployment) -> None:
         """Until the Deployment is as wanted, or gone."""
@@ -124,8 +127,7 @@ class Scaler:
     async def _step(self, deployment: Key, known: _Deployment) -> None:
         """One write towards what is wanted; that may change while pods wait to be started."""
         if known.wanted > known.replicas:
-            granted = await self._pace.starts(known.wanted - known.replicas)
-            await self._start(deployment, known, granted)
+            await self._start(deployment, known, await self._pace.starts(known.wanted - known.replicas))
             return
         wanted = known.wanted
         if self._choose is not None and wanted:
@@ -133,21 +135,16 @@ class Scaler:
         if known.wanted == wanted:
             await self._patch(deployment, known, wanted)
             # Those that are not ready go first.
-            self._no_more_starting(known, known.starting - max(0, min(known.starting, wanted - known.ready)))
+            known.give_back(len(known.starting) - max(0, wanted - known.ready))
 
-    async def _start(self, deployment: Key, known: _Deployment, granted: int) -> None:
+    async def _start(self, deployment: Key, known: _Deployment, places: list[Place]) -> None:
         """Write so many more replicas, or as many of them as are wanted still; fewer are another step."""
         before = known.replicas
+        known.starting.extend(places)
         try:
-            await self._patch(deployment, known, max(before, min(known.wanted, before + granted)))
+            await self._patch(deployment, known, max(before, min(known.wanted, before + len(places))))
         finally:
-            started = max(0, known.replicas - before)
-            known.starting += started
-            self._pace.give_back(granted - started)
-
-    def _no_more_starting(self, known: _Deployment, pods: int) -> None:
-        known.starting -= pods
-        self._pace.give_back(pods)
+            known.give_back(len(places) - max(0, known.replicas - before))
 
     async def _chosen(self, deployment: Key, known: _Deployment, choice: Coroutine[Any, Any, None]) -> None:
         """Returns when the choice is made, or called off. Without one, whoever goes goes."""
@@ -174,18 +171,23 @@ class Scaler:
 
 
 class _Deployment:
-    """What is known of one Deployment's replicas. `starting`: pods that hold a place of the pace's."""
+    """What is known of one Deployment's replicas. `starting`: the places of pods on their way, the oldest first."""
 
     __slots__ = ("choosing", "ready", "replicas", "starting", "version", "wanted", "writing")
 
     def __init__(self) -> None:
         self.replicas = 1
         self.ready = 0
-        self.starting = 0
+        self.starting: deque[Place] = deque()
         self.version = 0
         self.wanted = 1
         self.writing: asyncio.Task[None] | None = None
         self.choosing: asyncio.Future[None] | None = None
+
+    def give_back(self, pods: int) -> None:
+        """The starts of so many pods, at most, are over."""
+        for _ in range(min(pods, len(self.starting))):
+            self.starting.popleft().give_back()
 
     def see(self, obj: Obj) -> None:
         """Take the replicas of a Deployment or its Scale, unless something newer was seen."""

@@ -40,7 +40,6 @@ class Admission:
         operation: str,
         user: str,
         subresource: str,
-        dry_run: bool,
         warn: Callable[[str], None],
     ) -> Obj:
         """The object to store. Raises `Denied`; kinds that are nobody's business here pass as they are."""

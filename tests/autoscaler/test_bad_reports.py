@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from autoscaler.decision.rows import Target
+from autoscaler.intake import FIGURE_MAX
 from autoscaler.metrics.collector import Collection
-from autoscaler.revisions import FIGURE_MAX, Revisions
+from autoscaler.revisions import Revisions
 from autoscaler.steady import STEP_S, Steady
 from swell.api.meta import Key
 from swell.testing.clock import ManualClock
@@ -60,7 +61,7 @@ def test_figures_that_cannot_be_are_lost_and_spoil_nothing(bad: Stat, way: str) 
     revisions = opened()
     revisions.receive([(HELLO, stat(5))], START_S)
     assert getattr(revisions, way)([(HELLO, bad), (HELLO, stat(2))], START_S) in ([], None)
-    assert (stable(revisions, START_S), revisions.senseless) == (7, 1)
+    assert (stable(revisions, START_S), revisions.intake.senseless) == (7, 1)
     for second in range(1, 70):
         revisions.receive([(HELLO, stat(3))], START_S + second)
     assert stable(revisions, START_S + 69) == 3
@@ -75,10 +76,10 @@ def test_figures_that_cannot_be_wake_nothing() -> None:
 def test_reports_of_unknown_revisions_are_counted_and_lost() -> None:
     revisions = opened()
     assert revisions.receive([(Key("default", "other"), stat(9)), (HELLO, stat(4))], START_S) == []
-    assert (revisions.unknown, stable(revisions, START_S)) == (1, 4)
+    assert (revisions.intake.unknown, stable(revisions, START_S)) == (1, 4)
     revisions.close(HELLO)
     revisions.receive([(HELLO, stat(4))], START_S)
-    assert (revisions.unknown, len(revisions)) == (2, 0)
+    assert (revisions.intake.unknown, len(revisions)) == (2, 0)
 
 
 def test_a_duplicate_adds_up_like_the_report_of_another() -> None:

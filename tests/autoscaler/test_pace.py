@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from autoscaler.pace import Pace, cpus_of
+from autoscaler.pace import Pace, Place, cpus_of
 from swell.testing.clock import ManualClock, settle
 
 
@@ -19,6 +19,7 @@ class Line:
         self.pace = Pace(self.clock)
         self.pace.set_cpus(cpus)
         self.given: list[tuple[str, int, float]] = []
+        self.places: list[Place] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     def ask(self, name: str, wanted: int) -> None:
@@ -26,10 +27,17 @@ class Line:
             left = wanted
             while left:
                 granted = await self.pace.starts(left)
-                self.given.append((name, granted, round(self.clock.now(), 4)))
-                left -= granted
+                self.places += granted
+                self.given.append((name, len(granted), round(self.clock.now(), 4)))
+                left -= len(granted)
 
         self.tasks[name] = asyncio.create_task(all_of_them())
+
+    async def ready(self, starts: int) -> None:
+        """The oldest of those that are under way are over."""
+        for _ in range(starts):
+            self.places.pop(0).give_back()
+        await settle()
 
     async def let(self, seconds: float) -> None:
         await settle()
@@ -50,17 +58,32 @@ async def test_two_per_processor_start_at_once_and_the_others_as_those_are_ready
     for name in "abcdefg":
         line.ask(name, 1)
     await line.let(0.5)
-    line.pace.give_back(2)
-    await settle()
+    await line.ready(2)
     assert line.given == [*((name, 1, 0.0) for name in "abcd"), ("e", 1, 0.5), ("f", 1, 0.5)]
 
 
-async def test_places_of_those_that_are_never_ready_come_back_with_time() -> None:
-    line = Line(cpus=2)
-    for name in "abcdef":
+async def test_a_start_that_takes_long_keeps_its_place_for_five_seconds() -> None:
+    line = Line(cpus=1)
+    line.ask("a", 1)
+    await line.let(2)
+    for name in "bcde":
         line.ask(name, 1)
-    await line.let(2.5)
-    assert line.given == [*((name, 1, 0.0) for name in "abcd"), ("e", 1, 1.0), ("f", 1, 2.0)]
+    await line.let(20)
+    assert line.given == [("a", 1, 0.0), ("b", 1, 2.0), ("c", 1, 5.0), ("d", 1, 7.0), ("e", 1, 10.0)]
+
+
+async def test_a_place_that_is_given_back_late_or_twice_is_nobody_elses() -> None:
+    line = Line(cpus=0.5)
+    line.ask("a", 1)
+    await settle()
+    (place,) = line.places
+    await line.let(5)
+    for name in "bcd":
+        line.ask(name, 1)
+    await settle()
+    place.give_back()
+    await line.ready(2)
+    assert [name for name, _, _ in line.given] == ["a", "b", "c"]
 
 
 async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> None:
@@ -70,8 +93,7 @@ async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> Non
     line.ask("one", 1)
     line.ask("other", 1)
     for _ in range(4):
-        line.pace.give_back(1)
-        await settle()
+        await line.ready(1)
     assert [(name, granted) for name, granted, _ in line.given] == [
         ("many", 4),
         ("many", 1),
@@ -79,15 +101,6 @@ async def test_first_pods_of_others_do_not_stand_behind_all_pods_of_one() -> Non
         ("other", 1),
         ("many", 1),
     ]
-
-
-async def test_the_budget_does_not_grow_beyond_what_may_start_at_once() -> None:
-    line = Line(cpus=2)
-    await line.let(60)
-    line.pace.give_back(3)
-    line.ask("a", 9)
-    await settle()
-    assert line.given == [("a", 4, 60.0)]
 
 
 async def test_who_gives_up_takes_no_turn() -> None:
@@ -98,10 +111,20 @@ async def test_who_gives_up_takes_no_turn() -> None:
     await settle()
     assert line.pace.waiting == 2
     line.tasks["gone"].cancel()
-    line.pace.give_back(1)
-    await settle()
+    await line.ready(1)
     assert [name for name, _, _ in line.given] == ["a", "b"]
     assert line.pace.waiting == 0
+
+
+async def test_who_is_cancelled_in_the_moment_of_its_turn_leaves_its_place_to_the_next() -> None:
+    line = Line(cpus=0.5)
+    for name in ("a", "gone", "b"):
+        line.ask(name, 1)
+    await settle()
+    line.places.pop().give_back()
+    line.tasks["gone"].cancel()
+    await settle()
+    assert [name for name, _, _ in line.given] == ["a", "b"]
 
 
 async def test_more_processors_let_those_who_wait_go() -> None:

@@ -7,8 +7,9 @@ import math
 import pytest
 
 from autoscaler.decision.rows import Target
+from autoscaler.intake import FUTURE_S_MAX
 from autoscaler.metrics.collector import Collection
-from autoscaler.revisions import FUTURE_S_MAX, Revisions
+from autoscaler.revisions import Revisions
 from autoscaler.ticker import TICK_S, Ticker
 from swell.api.meta import Key
 from swell.testing.clock import ManualClock

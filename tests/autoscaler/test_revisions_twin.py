@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from autoscaler.decision.rows import Target
+from autoscaler.intake import FUTURE_S_MAX
 from autoscaler.metrics.collector import Collection
-from autoscaler.revisions import FUTURE_S_MAX, Revisions, Ticked
+from autoscaler.revisions import Revisions, Ticked
 from swell.api.meta import Key
 from swell.wire.stats import Stat
 from tests.autoscaler.decision.test_decide_twin import Twin, targets

@@ -142,9 +142,9 @@ def test_more_pods_than_may_start_at_a_time_begin_earlier() -> None:
     home.pace.set_cpus(2)
     home.schedules.set(KEY, (ScheduleEntry("0 8 * * *", "UTC", 10, HOUR_S),))
     home.schedules.pod_changed(None, pod("a", EIGHT_S - HOUR_S - 5, EIGHT_S - HOUR_S - 1))
-    # Five seconds each, four at a time and one more each second: the sixth gets its place a second later.
+    # Five seconds each, four at a time: three rounds.
     home.clock.advance(HOUR_S)
-    assert home.told == [(-12, KEY.name, 10)]
+    assert home.told == [(-16, KEY.name, 10)]
 
 
 def test_clocks_that_are_set_are_noticed() -> None:

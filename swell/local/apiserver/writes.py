@@ -50,7 +50,6 @@ class Admit(Protocol):
         operation: str,
         user: str,
         subresource: str,
-        dry_run: bool,
         warn: Callable[[str], None],
     ) -> Obj: ...
 
@@ -221,7 +220,6 @@ class Writes:
             operation=operation,
             user=caller.user,
             subresource=subresource,
-            dry_run=caller.dry_run,
             warn=caller.warn,
         )
 

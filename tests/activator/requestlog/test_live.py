@@ -89,10 +89,12 @@ class World:
     async def lines(self, count: int) -> list[str]:
         """The next so many lines of the log."""
         found: list[str] = []
-        async with asyncio.timeout(WAIT_S):
-            while len(found) < count:
-                await asyncio.sleep(0.01)
-                found += self._output.readouterr().out.splitlines()
+
+        def enough() -> bool:
+            found.extend(self._output.readouterr().out.splitlines())
+            return len(found) >= count
+
+        await until(enough)
         assert len(found) == count
         return found
 

@@ -18,6 +18,7 @@ from autoscaler.metrics.scrape import ASKING_MAX, HAND_ON_S, PERIOD_S, PORT_NAME
 from swell.api.meta import Key, Obj
 from swell.testing.clock import ManualClock
 from swell.testing.sidecar import environment
+from swell.testing.waiting import until
 from swell.wire.stats import Stat, encode_stat
 
 HELLO = Key("default", "hello-00001")
@@ -271,8 +272,7 @@ async def test_scrapes_of_one_revision_never_overlap(world: World) -> None:
     (asked,) = await world.add()
     asked.says = None
     world.clock.advance(PERIOD_S)
-    while not asked.heads:
-        await asyncio.sleep(0.001)
+    await until(lambda: asked.heads)
     world.clock.advance(PERIOD_S)
     assert (world.scraper.skipped, len(asked.heads)) == (1, 1)
 

@@ -13,6 +13,7 @@ import pytest
 from autoscaler.policies.process import START_S, Answer, PolicyError, PolicyProcess, Resting
 from swell.policy import Seen
 from swell.testing.clock import ManualClock, settle
+from swell.testing.waiting import until
 
 EXAMPLES = Path(__file__).with_name("examples.py")
 TIMEOUT_S = 0.5
@@ -127,13 +128,10 @@ async def test_a_policy_that_hangs_is_ended_and_started_again_later_each_time(ne
     for pause_s in (10, 20, 40):
         asked = asyncio.create_task(hangs.ask([SEEN]))
         # It is loaded first, which has a limit of its own.
-        while not hangs.up or clock.pending == 0:
-            await asyncio.sleep(0.005)
-        while not asked.done():
-            await asyncio.sleep(0.05)
-            clock.advance(TIMEOUT_S)
+        await until(lambda: hangs.up and clock.pending > 0)
+        clock.advance(TIMEOUT_S)
         with pytest.raises(PolicyError, match=f"it is started again in {pause_s}s"):
-            asked.result()
+            await asked
         assert not hangs.up
         with pytest.raises(Resting):
             await hangs.ask([SEEN])
