@@ -20,15 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from bench.coldstart import report
 from bench.endurance_callers import Idle, download, latencies, upload
+from bench.report import report
 from swell.local.images import Images
 from swell.local.launch import launch
 from swell.runtime.limits import raise_open_files
@@ -123,12 +123,13 @@ async def bodies(world: World) -> dict[str, float]:
     host, _, sidecar = await world.service("bodies")
     size = int(world.options.gigabytes * 2**30)
     figures: dict[str, float] = {"body_gb": world.options.gigabytes}
-    for name, work in (
+    parts: tuple[tuple[str, Callable[[], Awaitable[int]]], ...] = (
         ("upload", lambda: upload(world.address, host, size)),
         ("download", lambda: download(world.address, host, size)),
         ("slow_reader", lambda: download(world.address, host, size, pause_s=0.02, read_s=10.0)),
-    ):
-        warm = upload if name == "upload" else download
+    )
+    for name, work in parts:
+        warm: Callable[..., Awaitable[int]] = upload if name == "upload" else download
         await warm(world.address, host, 2**24)
         async with watched({"door": world.door, "queueproxy": sidecar}) as growth_mb:
             began_s = time.perf_counter()

@@ -18,15 +18,16 @@ import tempfile
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import h2.config
 import h2.connection
 import h2.events
 import orjson
 
-from bench.coldstart import report
 from bench.grpc_parties import CALL, HOST, MESSAGE, PATH, RESPONSE, TRAILERS
 from bench.proxy import queue_proxy_environ, run_pinned, running
+from bench.report import report
 from swell.testing.peers import free_port
 from swell.testing.processes import cpu_s
 
@@ -122,7 +123,7 @@ def library_us() -> float:
 def _connected() -> tuple[h2.connection.H2Connection, h2.connection.H2Connection]:
     """Both ends of a connection whose settings are exchanged; with all checks off that can be."""
     checks = ("validate_inbound_headers", "validate_outbound_headers", "normalize_inbound_headers")
-    off = dict.fromkeys((*checks, "normalize_outbound_headers"), False)
+    off: dict[str, Any] = dict.fromkeys((*checks, "normalize_outbound_headers"), False)
     ends = [
         h2.connection.H2Connection(h2.config.H2Configuration(client_side=side, header_encoding=None, **off))
         for side in (True, False)

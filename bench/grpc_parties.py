@@ -9,6 +9,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvloop
 
@@ -133,7 +135,7 @@ async def load(host: str, port: str, connections: str, streams: str, seconds: st
     print(json.dumps({"requests_s": Client.answers / took, "errors": 0}), flush=True)
 
 
-PARTIES = {"app": app, "load": load}
+PARTIES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"app": app, "load": load}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

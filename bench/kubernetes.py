@@ -103,7 +103,7 @@ async def measure(cluster: Installed, starts: int, bursts: int, only: Sequence[s
 
 async def all_ready(objects: Objects, image: str, starts: int) -> Figures:
     """From creating Services until they are Ready."""
-    figures = {}
+    figures: Figures = {}
     for name, spec in (("ready", {}), ("ready_no_token", NO_TOKEN)):
         took = [await create_to_ready(objects, image, **spec) for _ in range(starts)]
         figures |= {f"{name}_p50_s": round(statistics.median(took), 3), f"{name}_min_s": round(min(took), 3)}
@@ -296,8 +296,11 @@ async def idle_with(cluster: Installed, objects: Objects, services: int) -> Figu
 
 
 def _pids(init: int, name: str) -> list[int]:
-    """The processes of a program's pods on the node that hangs on `init`."""
-    return [pid for pid in family(init) if command_line(pid).endswith(f" -m {name}")]
+    """The processes of a program's pods on the node that hangs on `init`; without tini, which waits for each."""
+    found = [pid for pid in family(init) if command_line(pid).endswith(f"/start.py {name}")]
+    found = [pid for pid in found if "/tini" not in command_line(pid)]
+    assert found, f"no process of {name} on the node"
+    return found
 
 
 if __name__ == "__main__":

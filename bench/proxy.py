@@ -162,7 +162,7 @@ def wait_for(address: tuple[str, int], process: subprocess.Popen[bytes]) -> None
             return
         except ConnectionRefusedError:
             time.sleep(0.01)
-    raise RuntimeError(f"ended with {process.returncode}: {process.args}")
+    raise RuntimeError(f"ended with {process.returncode}: {process.args!r}")
 
 
 def put_load(core: int, port: int, seconds: float, kind: str, script: Path) -> tuple[float, int]:

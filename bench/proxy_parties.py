@@ -10,6 +10,8 @@ import json
 import logging
 import sys
 import time
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import uvloop
 
@@ -189,7 +191,7 @@ async def load(port: str, connections: str, seconds: str, kind: str) -> None:
     print(json.dumps({"requests_s": Client.answers / took, "errors": Client.errors}), flush=True)
 
 
-PARTIES = {"app": app, "door": door, "plain": plain, "load": load}
+PARTIES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {"app": app, "door": door, "plain": plain, "load": load}
 
 if __name__ == "__main__":
     name, *arguments = sys.argv[1:]

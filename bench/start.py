@@ -1,7 +1,8 @@
 """What the start of a queue-proxy costs: from exec until it has announced itself, for an app that listens already.
 
-Run as images run it. One start at a time first, then `--burst` of them at once on two cores, as a node does that
-gets many pods: `burst_cpu_ms` is the processor time of one start among them. `rss_mb` is taken after 200 requests.
+Run in the files of the image, by its Python, so as root. One start at a time first, then `--burst` of them at once on
+two cores, as a node does that gets many pods: `burst_cpu_ms` is the processor time of one start among them. `rss_mb` is
+taken after 200 requests.
 """
 
 from __future__ import annotations
@@ -12,22 +13,19 @@ import os
 import shutil
 import statistics
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bench.coldstart import report
+from bench.report import report
+from image.recipes import PYTHON, Recipes
 from swell.testing.peers import App, call
 from swell.testing.processes import cpu_s, rss_mb
 from swell.testing.sidecar import announcements, environment
 
 PROBE = '{"tcpSocket":{"host":"127.0.0.1","port":0},"successThreshold":1}'
 PROGRAM = "activator.queueproxy"
-PYTHON = (sys.executable, "-S", "-P")
-PATH = os.pathsep.join((os.getcwd(), sysconfig.get_path("purelib")))
 
 
 def main() -> None:
@@ -44,13 +42,16 @@ async def measure(starts: int, burst: int) -> dict[str, float]:
     """Milliseconds and megabytes."""
     app = App()
     await app.start()
-    with tempfile.TemporaryDirectory(prefix="swell-bench-") as folder:
-        # As in an image, where everything is compiled, and in a bundle.
-        os.environ |= {"PYTHONPYCACHEPREFIX": folder, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPATH": PATH}
-        shutil.copy("image/start.py", folder)
-        make = [*PYTHON, "image/bundle.py", f"{folder}/{PROGRAM}.bundle", PROGRAM]
-        subprocess.run(make, check=True)
-        return await _measure(app, (*PYTHON, f"{folder}/start.py", PROGRAM), starts, burst)
+    chroot = shutil.which("chroot")
+    assert chroot is not None and os.getuid() == 0, "only root may run a program in other files"
+    with tempfile.TemporaryDirectory(prefix="swell-bench-") as root, Recipes() as recipes:
+        image = recipes.swell()
+        for layer in image.layers:
+            subprocess.run(["tar", "--extract", "--file", layer.path, "--directory", root], check=True)
+        os.environ |= image.environment
+        # tini is a process of its own, and what is measured is behind it.
+        command = (chroot, root, *image.entrypoint[PYTHON.index("--") + 1 :], PROGRAM)
+        return await _measure(app, command, starts, burst)
 
 
 async def _measure(app: App, command: tuple[str, ...], starts: int, burst: int) -> dict[str, float]:
@@ -59,7 +60,7 @@ async def _measure(app: App, command: tuple[str, ...], starts: int, burst: int) 
         for number in range(starts + 2):
             with started(app, command, port, number) as (process, began_s):
                 address = (await announced.get()).host_port
-                if number >= 2:  # the first ones compile
+                if number >= 2:  # the first ones read files
                     alone.append(1e3 * (time.monotonic() - began_s))
                     cpu.append(1e3 * cpu_s(process))
                 if number == starts + 1:

@@ -5,8 +5,9 @@ that neighbours count less. The revisions that a tick is measured with are all l
 full stable window of 60 s and pods, and nothing changes; `_silent`: the same with no report for the last 20 s and more;
 `_weighted`: with exponential averages. `first_request_us` is from the report of a revision at zero to its decision.
 `record_us` is from decoded reports into the windows, `decode_us` what reading one from its frame takes before that.
-`bytes_per_revision` is resident memory, names and windows included, of revisions that had requests once and have been
-idle since. `idle_cpu_percent_5000` is of one core: the whole program and its store, with so many revisions at zero.
+`bytes_per_revision` is resident memory, with names, windows and ledger, of revisions that had requests once and have
+been idle since. `idle_cpu_percent_5000` is of one core: the whole program and its store, with so many revisions at
+zero.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 from autoscaler.decision.rows import Target
-from autoscaler.ledger import Ledger
+from autoscaler.ledger.ledger import Ledger
 from autoscaler.metrics.collector import Collection
 from autoscaler.metrics.receive import Reports
 from autoscaler.revisions import Revisions
@@ -83,7 +84,7 @@ def tick_ms(count: int, rounds: int, silent_s: int = 0, weighted: bool = False) 
         if now_s % 2 == 0:
             began_s = time.thread_time()
             ticked = revisions.tick(now_s)
-            ledger.decided(ticked, now_s)
+            ledger.ticked(ticked, now_s)
             changed = ticked.changed()
             took.append(time.thread_time() - began_s)
     assert len(ticked.tick.rows) == count and not changed
@@ -137,16 +138,16 @@ def bytes_per_revision(count: int) -> float:
     """Resident memory of an idle revision that once had requests."""
     warm = Revisions()
     open_revisions(warm, 10)
-    warm.tick(START_S)
+    Ledger().ticked(warm.tick(START_S), START_S)
     before_mb = rss_mb(os.getpid())
-    revisions = Revisions()
+    revisions, ledger = Revisions(), Ledger()
     keys = open_revisions(revisions, count)
     for reports in frames(keys, 1.0):
         revisions.receive(reports, START_S)
     now_s = START_S
     while revisions.lively:
         now_s += 2
-        revisions.tick(now_s)
+        ledger.ticked(revisions.tick(now_s), now_s)
     del reports
     assert revisions.status(keys[-1])[0] == 0
     return round(2**20 * (rss_mb(os.getpid()) - before_mb) / count)
