@@ -14,18 +14,22 @@ from controller.plan import NOTHING, Patch, Plan
 from controller.resources.serving import split_routes
 from swell.api import labels
 from swell.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
-from swell.api.meta import Key, ObjectMeta, controller_of, rfc3339
+from swell.api.meta import Key, Obj, ObjectMeta, controller_of, rfc3339
 from swell.api.serving import Configuration, Revision, Route, is_failed, is_ready
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A Route by name, itself if it is still there, and all that it uses or is marked as used by it."""
+    """A Route by name, itself if it is still there, and all that it uses or is marked as used by it.
+
+    `coming`: it is not there, and its Service makes it in this moment.
+    """
 
     name: str
     route: Route | None
     revisions: tuple[Revision, ...] = ()
     configurations: tuple[Configuration, ...] = ()
+    coming: bool = False
 
 
 def see(key: Key, caches: Caches) -> Seen:
@@ -46,14 +50,16 @@ def see(key: Key, caches: Caches) -> Seen:
         latest = configuration.status.latest_created_revision_name
         _add(REVISION, latest, key.namespace, caches, revisions, configurations)
     staying = (each for each in configurations.values() if not _is_going(each, caches))
-    return Seen(key.name, route, tuple(revisions.values()), tuple(staying))
+    coming = route is None and _stays(caches.services.get(*key))
+    return Seen(key.name, route, tuple(revisions.values()), tuple(staying), coming)
 
 
 def plan(seen: Seen, now_s: float) -> Plan:
     """Marks to set and to clear. They are cleared only when the Route has settled, or is gone."""
     used_revisions, used_configurations = _used(seen)
     patches: list[Patch] = []
-    settled = seen.route is None or is_ready(seen.route) or is_failed(seen.route)
+    # A Configuration is marked when its Service makes it, and may be seen before its Route.
+    settled = not seen.coming if seen.route is None else is_ready(seen.route) or is_failed(seen.route)
     for configuration in seen.configurations:
         used = configuration.meta.name in used_configurations
         if used or settled:
@@ -123,6 +129,10 @@ def _is_going(configuration: Configuration, caches: Caches) -> bool:
     if owner is None or owner["kind"] != SERVICE.kind:
         return configuration.meta.deleting
     return caches.services.get(configuration.meta.namespace, owner["name"]) is None
+
+
+def _stays(service: Obj | None) -> bool:
+    return service is not None and not service["metadata"].get("deletionTimestamp")
 
 
 def _add(

@@ -38,7 +38,7 @@ def connect(caches: Caches, queues: Mapping[str, Queue]) -> None:
     caches.revisions.add_handler(links.revision)
     caches.routes.add_handler(links.route)
     caches.deployments.add_handler(links.child(REVISIONS, REVISION))
-    caches.podautoscalers.add_handler(links.child(REVISIONS, REVISION))
+    caches.podautoscalers.add_handler(links.podautoscaler)
     caches.core_services.add_handler(links.owner(ROUTES, ROUTE))
     caches.pods.add_handler(links.pod)
     caches.on_config = links.config
@@ -69,13 +69,21 @@ class _Links:
 
         return changed
 
+    def podautoscaler(self, old: Obj | None, new: Obj | None) -> None:
+        """As `child`, but whoever waits for a start waits for nothing more."""
+        soon = old is not None and new is not None and _ready_status(old) == _ready_status(new)
+        self._owner(REVISIONS, REVISION, _either(old, new), soon=soon)
+
     def configuration(self, old: Obj | None, new: Obj | None) -> None:
         obj = _either(old, new)
         key = key_of(obj)
         self._queues[CONFIGURATIONS].enqueue(key)
         self._queues[GC].enqueue(key)
-        self._owner(SERVICES, SERVICE, obj)
-        for route in self._caches.routes_to(CONFIGURATION, key):
+        routes = self._caches.routes_to(CONFIGURATION, key)
+        # Where traffic moves its Route follows, and with that the Service's status is another once more.
+        moves = old is not None and new is not None and _latest_ready(old) != _latest_ready(new)
+        self._owner(SERVICES, SERVICE, obj, soon=moves and bool(routes))
+        for route in routes:
             self._queues[ROUTES].enqueue(key_of(route))
             self._queues[LABELER].enqueue(key_of(route))
 
@@ -141,12 +149,26 @@ def _either(old: Obj | None, new: Obj | None) -> Obj:
 def _essence(revision: Obj) -> Any:
     """What Configurations and Routes go by: labels, annotations, generation and Ready."""
     meta, status = revision["metadata"], revision.get("status") or {}
-    ready = next((each for each in status.get("conditions") or () if each.get("type") == READY), None)
     return (
         meta.get("labels"),
         meta.get("annotations"),
         meta.get("generation"),
         meta.get("deletionTimestamp"),
         status.get("observedGeneration"),
-        ready,
+        _ready(revision),
     )
+
+
+def _ready(obj: Obj) -> Obj | None:
+    """The condition, as it is written."""
+    conditions = (obj.get("status") or {}).get("conditions") or ()
+    return next((each for each in conditions if each.get("type") == READY), None)
+
+
+def _ready_status(obj: Obj) -> str | None:
+    found = _ready(obj)
+    return None if found is None else found.get("status")
+
+
+def _latest_ready(configuration: Obj) -> str | None:
+    return (configuration.get("status") or {}).get("latestReadyRevisionName")

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from controller.labeler import Seen, plan
-from controller.plan import Patch
+from dataclasses import replace
+from typing import Any
+
+from controller.caches import Caches
+from controller.labeler import Seen, plan, see
+from controller.plan import NOTHING, Patch
+from controller.settings import Settings
 from swell.api import labels
-from swell.api.kinds import CONFIGURATION, REVISION
-from swell.api.meta import Obj, rfc3339
+from swell.api.kinds import CONFIGURATION, REVISION, SERVICE
+from swell.api.meta import Key, Obj, rfc3339
+from swell.runtime.clock import SystemClock
 from swell.testing.serving import NOW_S, condition, configuration, revision, route, status
 
 TO_LATEST: Obj = {"configurationName": "svc", "latestRevision": True, "percent": 100}
@@ -72,6 +78,38 @@ def test_a_deleted_routes_marks_go_unless_the_revision_goes_too() -> None:
     left = plan(Seen("svc", None, (marked,), (configuration(),)), NOW_S)
     assert [patch.name for patch in left.patches] == ["r1"]
     assert plan(Seen("svc", None, (marked,)), NOW_S).patches == ()
+
+
+def test_a_mark_that_was_there_before_its_route_stays_until_the_service_has_made_that() -> None:
+    seen = Seen(
+        "svc",
+        None,
+        (revision("r1", annotations=MARKED),),
+        (configuration(annotations=MARKED, status=latest("r1")),),
+        coming=True,
+    )
+    assert plan(seen, NOW_S) is NOTHING
+    assert [patch.name for patch in plan(replace(seen, coming=False), NOW_S).patches] == ["svc", "r1"]
+
+
+async def test_a_route_is_coming_as_long_as_its_service_is_there(cluster: Any) -> None:
+    await cluster.stop()
+    service = await cluster.apply()
+    meta = {"namespace": "ns", "name": "svc", "annotations": MARKED}
+    await cluster.kube.create(CONFIGURATION, {"metadata": meta, "spec": {"template": service["spec"]["template"]}})
+
+    async def seen() -> Seen:
+        caches = Caches(cluster.kube, Settings(), SystemClock())
+        await caches.start()
+        await caches.close()
+        return see(Key("ns", "svc"), caches)
+
+    found = await seen()
+    assert ([each.meta.name for each in found.configurations], found.coming) == (["svc"], True)
+    assert plan(found, NOW_S) is NOTHING
+    await cluster.kube.delete(SERVICE, "ns", "svc")
+    left = await seen()
+    assert (left.coming, plan(left, NOW_S).patches[0].annotations) == (False, {labels.ROUTES: None})
 
 
 def test_a_revision_that_never_had_traffic_stays_pending() -> None:

@@ -77,7 +77,7 @@ class Case:
     reachable: str = "Reachable"
 
 
-U, DEPLOYING, T = ("Unknown",), ("Unknown", "Deploying"), ("True",)
+DEPLOYING, T = ("Unknown", "Deploying"), ("True",)
 STARTING = {"ResourcesAvailable": DEPLOYING, "ContainerHealthy": DEPLOYING, "Active": DEPLOYING, "Ready": DEPLOYING}
 CASES = [
     Case("nothing there yet", want=STARTING),
@@ -85,7 +85,7 @@ CASES = [
         "pods are on their way",
         deployment(GETS_ON),
         podautoscaler(),
-        want={"ResourcesAvailable": DEPLOYING, "ContainerHealthy": U, "Active": DEPLOYING},
+        want={"ResourcesAvailable": DEPLOYING, "ContainerHealthy": DEPLOYING, "Active": DEPLOYING},
     ),
     Case(
         "ready pods do not suffice: the autoscaler must have seen them",
@@ -323,7 +323,7 @@ def test_the_pod_that_is_asked_is_one_that_stays() -> None:
     going = pod(name="pod-0", **ended(5, "boom"))
     going["metadata"]["deletionTimestamp"] = "2026-08-21T09:30:00Z"
     seen = Seen(revision(), SETTINGS, deployment(GETS_ON), podautoscaler(), (pod(**BACK_OFF), going))
-    assert summary(plan(seen, NOW_S))["ContainerHealthy"] == ("Unknown",)
+    assert summary(plan(seen, NOW_S))["ContainerHealthy"] == DEPLOYING
 
 
 def test_the_log_url_names_the_revisions_uid() -> None:

@@ -27,6 +27,15 @@ async def takes_pods(objects: Objects) -> bool:
     return not any(node["spec"].get("taints") for node in nodes)
 
 
+async def takes_connections(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
 async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) -> None:
     node = kubernetes_cluster.node
     if node is None:
@@ -58,8 +67,10 @@ async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) ->
             await seen.more(50)
         assert seen.failures == []
         await objects.gone(idle, timeout_s=120)
-        # The node was not heard of either, and takes no pods until it is.
+        # The node was not heard of either: until it is, it takes no pods, and those that it has are out of Services, so
+        # that new connections are refused.
         await until(lambda: takes_pods(objects))
+        await until(lambda: takes_connections(host, int(port)))
         again = await objects.get(idle)
         assert again.status == 200, f"from zero again: {again.text}"
         await objects.clean()
