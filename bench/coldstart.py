@@ -31,6 +31,7 @@ from swell.local.images import Images
 from swell.local.launch import RunningCluster, launch
 from swell.local.samples import sample
 from swell.testing.home import WAIT_S, Objects, embedded, pod_is_ready
+from swell.testing.peers import free_port
 
 APP = "coldstart-app"
 WINDOW_S = 12.0
@@ -97,9 +98,7 @@ def figures_of(rounds: list[Round], errors: int) -> dict[str, float]:
 
 def time_app_start(command: str) -> float:
     """Seconds from starting the app to the first byte of its first answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     started = time.perf_counter()
     process = subprocess.Popen(
         shlex.split(command),

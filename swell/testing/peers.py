@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ Serve = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[
 WAIT_S: Final = 30.0
 OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b"
 
+# Below those that the system and clusters give out by themselves: between finding one here and listening on it, nobody
+# else who listens or connects gets it by chance. Tests that seed `random` must not all get the same.
+_PORTS: Final = range(10_000, 20_000)
+_RANDOM: Final = random.SystemRandom()
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port of `host` that nobody listens on."""
@@ -24,18 +30,21 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
     """So many different ports of `host` that nobody listens on."""
+    found: list[int] = []
     with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
+        while len(found) < count:
+            port = _RANDOM.choice(_PORTS)
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.socket()).bind((host, port))
+                found.append(port)
+    return found
 
 
 def free_ports_in_a_row(count: int, host: str = "127.0.0.1") -> int:
     """The first of so many ports of `host`, one after the other, that nobody listens on."""
     while True:
         first = free_port(host)
-        with contextlib.ExitStack() as stack, contextlib.suppress(OSError, OverflowError):
+        with contextlib.ExitStack() as stack, contextlib.suppress(OSError):
             for port in range(first, first + count):
                 stack.enter_context(socket.socket()).bind((host, port))
             return first

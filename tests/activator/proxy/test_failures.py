@@ -15,6 +15,7 @@ from activator.proxy.flow import Flow
 from activator.proxy.hangups import Hangups
 from activator.proxy.pool import Pool
 from activator.proxy.upstream import Upstream
+from swell.testing.peers import free_port
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CLOSE = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -26,10 +27,7 @@ Line = Any
 
 def refusing_address() -> tuple[str, int]:
     """Where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host, port = probe.getsockname()
-    return host, port
+    return "127.0.0.1", free_port()
 
 
 async def always_ok(line: Line) -> None:

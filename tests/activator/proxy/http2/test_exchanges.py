@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from typing import Any
 
 import h2.events
@@ -14,6 +13,7 @@ from h2.errors import ErrorCodes
 
 from activator.proxy.http2 import frames
 from activator.proxy.http2.compression import encode
+from swell.testing.peers import free_port
 from tests.activator.proxy.http2.conftest import OK, request
 
 Line = Any
@@ -24,10 +24,7 @@ GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def refusing_address() -> tuple[str, int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        host, port = probe.getsockname()
-    return host, port
+    return "127.0.0.1", free_port()
 
 
 async def test_a_request_with_body_and_trailers_from_end_to_end(world: World, peers: Peers) -> None:
