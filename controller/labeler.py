@@ -14,7 +14,7 @@ from controller.plan import NOTHING, Patch, Plan
 from controller.resources.serving import split_routes
 from swell.api import labels
 from swell.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
-from swell.api.meta import Key, Obj, ObjectMeta, controller_of, rfc3339
+from swell.api.meta import Key, ObjectMeta, controller_of, rfc3339
 from swell.api.serving import Configuration, Revision, Route, is_failed, is_ready
 
 
@@ -50,7 +50,7 @@ def see(key: Key, caches: Caches) -> Seen:
         latest = configuration.status.latest_created_revision_name
         _add(REVISION, latest, key.namespace, caches, revisions, configurations)
     staying = (each for each in configurations.values() if not _is_going(each, caches))
-    coming = route is None and _stays(caches.services.get(*key))
+    coming = route is None and caches.services.get(*key) is not None
     return Seen(key.name, route, tuple(revisions.values()), tuple(staying), coming)
 
 
@@ -129,10 +129,6 @@ def _is_going(configuration: Configuration, caches: Caches) -> bool:
     if owner is None or owner["kind"] != SERVICE.kind:
         return configuration.meta.deleting
     return caches.services.get(configuration.meta.namespace, owner["name"]) is None
-
-
-def _stays(service: Obj | None) -> bool:
-    return service is not None and not service["metadata"].get("deletionTimestamp")
 
 
 def _add(

@@ -113,7 +113,8 @@ def _of_deployment(seen: Seen, conditions: Conditions, now_s: float) -> Conditio
     if deployment is None:
         conditions = _RULES.mark_unknown(conditions, RESOURCES_AVAILABLE, DEPLOYING, "", now_s)
         return _RULES.mark_unknown(conditions, CONTAINER_HEALTHY, DEPLOYING, "", now_s)
-    if not _condition(conditions, CONTAINER_HEALTHY).reason and _condition(conditions, CONTAINER_HEALTHY).is_unknown:
+    healthy = _condition(conditions, CONTAINER_HEALTHY)
+    if healthy.is_unknown and not healthy.reason:
         # What was written when it was made is not in the cache yet.
         conditions = _RULES.mark_unknown(conditions, CONTAINER_HEALTHY, DEPLOYING, "", now_s)
     progress = trouble.progress_of(deployment)
