@@ -91,7 +91,7 @@ class Backends:
         return True
 
     def refused(self, backend: Backend) -> None:
-        """A connection to it failed: not usable until it passes a probe."""
+        """A connection to it failed, or closed instead of an answer: not usable until it passes a probe."""
         pod = backend.pod
         if not isinstance(pod, Pod) or pod.backend is not backend or pod.suspect:
             return

@@ -140,6 +140,8 @@ class Lane:
             self._leave_line(exchange)
         else:
             self.throttler.release(backend)
+            if exchange.hung_up:
+                self._backends.refused(backend)
             if not self.throttler.line.items:
                 return
             if exchange.gone:

@@ -28,8 +28,9 @@ class Asked:
     `status` is the final one that was passed on or replied, 0 before; `informed` says that an interim (1xx)
     response was passed on. `sent_bytes` are those written to the caller so far, a tunnel's included, and
     `overhead_bytes` what of them is no body: heads, and once it is complete the framing of chunks. `gone`: the caller
-    left first; `aborted`: it was cut. `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is
-    one, is asked for headers when the final head of the app is passed on.
+    left first; `aborted`: it was cut; `hung_up`: whoever it went to closed the connection before a word of an answer.
+    `started_s` is monotonic. `tag` is the dispatcher's. `head_fields`, if there is one, is asked for headers when the
+    final head of the app is passed on.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Asked:
         "gone",
         "head_fields",
         "host",
+        "hung_up",
         "informed",
         "overhead_bytes",
         "request",
@@ -58,6 +60,7 @@ class Asked:
     status: int
     gone: bool
     aborted: bool
+    hung_up: bool
     informed: bool
     sent_bytes: int
     overhead_bytes: int

@@ -77,6 +77,7 @@ class Exchange(Asked):
         self.status = 0
         self.gone = False
         self.aborted = False
+        self.hung_up = False
         self.informed = False
         self.sent_bytes = 0
         self.overhead_bytes = 0
@@ -252,25 +253,25 @@ class Exchange(Asked):
         downstream.dispatcher.on_done(self)
         downstream.next()
 
-    def broken(self, error: str, *, stale: bool = False, unread: bool = False) -> None:
-        """The upstream connection has closed too early; with `stale` and `unread` nothing came back.
+    def broken(self, error: str, *, silent: bool = False, reused: bool = False, reset: bool = False) -> None:
+        """The answer ends too early.
 
-        `stale`: it was an old one. `unread`: the app has most likely not read the request, which is sent again
-        `RESETS_MAX` times at the most, for that is not certain.
+        `silent`: the upstream connection has closed before anything came back. `reused`: it was an old one. `reset`:
+        the app has most likely not read the request, which is sent again `RESETS_MAX` times at the most, for that is
+        not certain.
         """
         self.upstream = None
         if self.state is not SENT:
             self.abort()
-        elif not self.repeatable:
-            self.reply(*bad_gateway(error))
-        elif stale:
+        elif silent and reused and self.repeatable:
             self.step(REDIAL)
             self._dial = (self._shared or self.downstream.upstreams).dial(self._address, self)
-        elif unread and self._resets < RESETS_MAX:
+        elif silent and reset and self.repeatable and self._resets < RESETS_MAX:
             self._resets += 1
             self.step(UNSENT)
             self.downstream.dispatcher.on_unsent(self, error)
         else:
+            self.hung_up = silent
             self.reply(*bad_gateway(error))
 
     def refused(self, sent: bytes | None) -> None:

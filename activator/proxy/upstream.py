@@ -118,10 +118,9 @@ class Upstream(asyncio.Protocol):
             silent = not self._partial and not exchange.informed
             # A reset, rather than an end, is what the system sends for bytes that the app has not read: it died
             # before, or while the connection was still in its backlog.
-            unread = silent and isinstance(exc, ConnectionResetError | BrokenPipeError)
-            stale = silent and self._reused
+            reset = isinstance(exc, ConnectionResetError | BrokenPipeError)
             self._detach()
-            exchange.broken(self._error(exc), stale=stale, unread=unread)
+            exchange.broken(self._error(exc), silent=silent, reused=self._reused, reset=reset)
 
     def pause_writing(self) -> None:
         self.full = True

@@ -48,6 +48,7 @@ class Exchange:
         self.tag: Any = None
         self.status = 0
         self.gone = False
+        self.hung_up = False
         self.informed = False
         self.has_body = body_bytes > 0
         self.head_bytes = 100
@@ -79,6 +80,11 @@ class Exchange:
         """The pod answers."""
         self.status = status
         self._end()
+
+    def cut_off(self) -> None:
+        """The pod closes the connection instead."""
+        self.hung_up = True
+        self.finish(502)
 
     def hang_up(self) -> None:
         """The caller leaves."""

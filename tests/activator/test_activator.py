@@ -243,6 +243,19 @@ def test_a_refused_request_goes_before_those_who_came_later() -> None:
     assert (len(first.went), len(second.went)) == (2, 0)
 
 
+def test_a_pod_that_hangs_up_gets_nothing_more_until_it_has_passed_a_probe() -> None:
+    world = ready_world(container_concurrency=2, pods=2)
+    running, others = world.request(), [world.request() for _ in range(3)]
+    waiting = [world.request() for _ in range(2)]
+    running.cut_off()
+    assert (running.status, running.went) == (502, [ip(1)])
+    assert [exchange.went for exchange in waiting] == [[], []]
+    next(exchange for exchange in others if exchange.went == [ip(2)]).finish()
+    assert [exchange.went for exchange in waiting] == [[ip(2)], []]
+    world.pass_probes()
+    assert [exchange.went for exchange in waiting] == [[ip(2)], [ip(1)]]
+
+
 def test_a_pod_that_leaves_takes_nothing_new_and_finishes_what_it_has() -> None:
     world = ready_world(container_concurrency=1, pods=1)
     running = world.request()

@@ -20,17 +20,22 @@ REQUESTS = 200
 
 
 class Requests:
-    """GETs and POSTs in flight at a Service of two pods. Each has an id, which the app notes when it runs it."""
+    """GETs and POSTs in flight at a Service of two pods.
 
-    def __init__(self, objects: Objects, cluster: RunningCluster, name: str, notes: Path) -> None:
+    Each has an id, which the app notes when it runs it; it answers none before `let_go`.
+    """
+
+    def __init__(self, objects: Objects, cluster: RunningCluster, name: str, files: Path) -> None:
         self.objects = objects
         self.cluster = cluster
         self.name = name
-        self.notes = notes
+        self.notes = files / "notes"
+        self._let_go = files / "let-go"
+        self.notes.touch()
 
-    async def put(self, sleep_ms: int) -> list[asyncio.Task[Answer]]:
+    async def put(self) -> list[asyncio.Task[Answer]]:
         """All of them, in turns; returns once the front door has them."""
-        path = f"/?sleep_ms={sleep_ms}&note="
+        path = f"/?until={self._let_go}&note="
         sent = [
             asyncio.create_task(
                 self.objects.request("POST" if number % 2 else "GET", self.name, f"{path}{number}", data=b"")
@@ -47,6 +52,9 @@ class Requests:
             state = await answer.json()
         revision = state["revisions"][f"{self.objects.home.namespace}/{self.name}-00001"]
         return int(revision["in_flight"] + revision["waiting"])
+
+    def let_go(self) -> None:
+        self._let_go.touch()
 
     def runs(self) -> Counter[int]:
         return Counter(map(int, self.notes.read_text().split()))
@@ -74,24 +82,24 @@ def _container(pod: Obj, name: str) -> Obj:
 async def test_each_request_is_answered_and_none_that_was_not_sent_is_lost(
     cluster: RunningCluster, home: Home, tmp_path: Path, how: str, limit: int
 ) -> None:
-    notes = tmp_path / "notes"
-    notes.touch()
     async with home.client() as objects:
         name = unique("killed")
         service = objects.service(
             name,
-            env={"NOTES": str(notes)},
+            env={"NOTES": str(tmp_path / "notes")},
             annotations={"min-scale": "2", "target": "1000"},
             containerConcurrency=limit,
         )
         await objects.deploy(service)
         pods = await objects.until_pods(name, lambda pods: sum(map(pod_is_ready, pods)) == 2)
-        requests = Requests(objects, cluster, name, notes)
+        requests = Requests(objects, cluster, name, tmp_path)
 
-        sent = await requests.put(sleep_ms=3000)
-        # The apps have noted all that they can have, and it will be long until they get more.
-        await until(lambda: len(requests.runs()) - sum(map(asyncio.Task.done, sent)) >= (2 * limit or len(sent)))
+        sent = await requests.put()
+        # The apps have noted all that they can have, and get no more.
+        await until(lambda: len(requests.runs()) == (2 * limit or len(sent)))
         await (requests.kill if how == "kill" else requests.remove)(pods[0])
+        await until(lambda: any(map(asyncio.Task.done, sent)))
+        requests.let_go()
         answers = await asyncio.gather(*sent, return_exceptions=True)
 
         assert [answer for answer in answers if isinstance(answer, BaseException)] == []
@@ -101,7 +109,7 @@ async def test_each_request_is_answered_and_none_that_was_not_sent_is_lost(
         for number, answer in enumerate(answers):
             assert isinstance(answer, Answer)
             if answer.status == 502:
-                assert number in runs, "only what an app had can be lost"
+                assert number in runs, f"only what an app had can be lost: {answer}"
             if number % 2:
                 assert runs[number] == 1, "no POST runs twice"
         assert statuses[502] <= (limit or REQUESTS * 3 / 4), "one pod had no more"

@@ -6,7 +6,7 @@ Knows which streams there may be; what comes on them they know themselves.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from activator.proxy.errors import RemoteProtocolError
@@ -90,15 +90,16 @@ class AppConnection(Connection[AppStream]):
         super().connection_lost(exc)
         error = self._error(exc)
         self._owner.lost(self, error)
-        unread = isinstance(exc, ConnectionResetError | BrokenPipeError)
-        self._break(error, stale=self._used, unread=unread)
+        for stream in self._closed_streams():
+            stream.cut_off(error, reused=self._used, reset=isinstance(exc, ConnectionResetError | BrokenPipeError))
 
     # For the frames.
 
     def fail(self, code: int, text: str) -> None:
         super().fail(code, text)
         self._owner.lost(self, f"http2: {text}")
-        self._break(f"http2: {text}")
+        for stream in self._closed_streams():
+            stream.broken(f"http2: {text}")
 
     def emptied(self) -> None:
         self._owner.emptied(self)
@@ -167,10 +168,10 @@ class AppConnection(Connection[AppStream]):
             self._known[block] = response
         return response
 
-    def _break(self, error: str, *, stale: bool = False, unread: bool = False) -> None:
+    def _closed_streams(self) -> Iterator[AppStream]:
         for stream in list(self.streams.values()):
             stream.close()
-            stream.broken(error, stale=stale, unread=unread)
+            yield stream
 
     def _error(self, exc: Exception | None) -> str:
         """Why the connection ended, in the words of Go."""

@@ -147,12 +147,18 @@ class AppStream(Stream):
         if exchange is not None:
             exchange.refused(None if kept is None else b"".join(kept))
 
-    def broken(self, error: str, *, stale: bool = False, unread: bool = False) -> None:
+    def broken(self, error: str) -> None:
         """There will be no more of the response."""
         exchange = self._detach()
         if exchange is not None:
+            exchange.broken(error)
+
+    def cut_off(self, error: str, *, reused: bool, reset: bool) -> None:
+        """The connection has closed."""
+        exchange = self._detach()
+        if exchange is not None:
             silent = not self.responded and not exchange.informed
-            exchange.broken(error, stale=silent and stale, unread=silent and unread)
+            exchange.broken(error, silent=silent, reused=reused, reset=reset)
 
     def _refuse(self, error: str) -> None:
         self.reset(PROTOCOL_ERROR)

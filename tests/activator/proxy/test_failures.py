@@ -72,6 +72,18 @@ async def test_case_43_a_stale_connection_is_replaced_for_get_but_not_for_post(w
     assert answer.startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
     assert answer.endswith(b"\r\n\r\nEOF\n")
     assert app.connections == 2
+    assert [exchange.hung_up for exchange in world.exchanges] == [False, False, True]
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", b"HTTP/1.1 200", OK[:-1]])
+async def test_who_closes_the_connection_before_it_says_a_word_has_hung_up(world: World, begun: bytes) -> None:
+    async def talk(line: Line) -> None:
+        await line.head()
+        line.say(begun)
+
+    await world.app(talk)
+    await world.ask(POST)
+    assert world.exchanges[0].hung_up == (not begun)
 
 
 async def test_a_stale_connection_of_an_app_that_has_gone_is_unsent(world: World) -> None:

@@ -316,6 +316,22 @@ async def test_an_app_that_resets_before_its_head_is_a_502_in_gos_words(peers: P
     assert (answer.status, answer.body) == (502, b"stream error: stream ID 1; INTERNAL_ERROR; received from peer\n")
 
 
+async def test_an_app_that_closes_the_connection_has_hung_up_on_whom_it_has_not_answered(
+    world: World, peers: Peers
+) -> None:
+    async def talk(app: Speaker) -> None:
+        first = await app.event(h2.events.RequestReceived)
+        app.head(first.stream_id, OK)
+        await app.event(h2.events.RequestReceived)
+
+    await peers.app(talk)
+    caller = await peers.caller()
+    streams = [caller.ask(request("/", "POST")) for _ in range(2)]
+    assert (await caller.message(streams[0])).reset is not None
+    assert (await caller.message(streams[1])).status == 502
+    assert [exchange.hung_up for exchange in world.exchanges] == [False, True]
+
+
 async def test_a_body_shorter_than_its_length_is_broken_off(peers: Peers) -> None:
     async def talk(app: Speaker) -> None:
         await app.event(h2.events.RequestReceived)
