@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from activator.admission.throttler import Address, Backend
 from activator.gateway import Target
+from swell.api.meta import condition_of
 
 if TYPE_CHECKING:
     from swell.runtime.clock import Cancellable
@@ -67,13 +68,13 @@ def read_pod(pod: Mapping[str, Any]) -> PodFacts | None:
         ready=is_ready(pod),
         leaving=is_leaving(pod),
         trouble=_trouble(status),
-        unplaced=_condition(status, "PodScheduled").get("status") == "False",
+        unplaced=condition_of(pod, "PodScheduled").get("status") == "False",
     )
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
     """Kubernetes calls it ready."""
-    return _condition(pod.get("status") or {}, "Ready").get("status") == "True"
+    return condition_of(pod).get("status") == "True"
 
 
 def is_leaving(pod: Mapping[str, Any]) -> bool:
@@ -90,14 +91,6 @@ def _queue_port(pod: Mapping[str, Any]) -> int:
             if port.get("name") == QUEUE_PORT_NAME:
                 return int(port["containerPort"])
     return QUEUE_PORT_DEFAULT
-
-
-def _condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    for condition in status.get("conditions") or []:
-        if condition.get("type") == kind:
-            found: Mapping[str, Any] = condition
-            return found
-    return {}
 
 
 def _trouble(status: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from swell.api.front_door import NO_RULES, FrontDoorRules, read_rules
 from swell.api.labels import CONFIGURATION, SERVICE
+from swell.api.meta import condition_of
 from swell.api.podspec import PROTOCOL_H2C, protocol, serving_index
 
 # What a Revision without `timeoutSeconds` gets (config-defaults, `revision-timeout-seconds`).
@@ -67,9 +68,8 @@ def _has_kubelet_probe(container: Mapping[str, Any]) -> bool:
 
 
 def _failure(revision: Mapping[str, Any]) -> str:
-    conditions = (revision.get("status") or {}).get("conditions") or []
-    for condition in conditions:
-        if condition.get("type") == "Ready" and condition.get("status") == "False":
-            reason, message = condition.get("reason") or "Failed", condition.get("message") or ""
-            return f"{reason}: {message}" if message else str(reason)
-    return ""
+    ready = condition_of(revision)
+    if ready.get("status") != "False":
+        return ""
+    reason, message = ready.get("reason") or "Failed", ready.get("message") or ""
+    return f"{reason}: {message}" if message else str(reason)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from autoscaler import figures
 from autoscaler.address import Address
+from autoscaler.caches import Caches
 from autoscaler.configmaps import ConfigMaps
 from autoscaler.explain import reason
 from autoscaler.extra import ExtraMetrics
@@ -34,15 +34,13 @@ from autoscaler.takeover import TakeOver
 from autoscaler.ticker import Ticker
 from autoscaler.why import document, why
 from swell.api.buckets import Share, bucket_of
-from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, NODE, POD, POD_AUTOSCALER
-from swell.api.labels import ACTIVATOR_SELECTOR, REVISION
+from swell.api.kinds import CONFIG_MAP
 from swell.api.meta import Key, Obj, key_of
 from swell.config.autoscaler import NAME as AUTOSCALER_CONFIG
 from swell.kube.client import KubeClient
 from swell.kube.controller import GATHER_S, Controller
 from swell.kube.events import Recorder
 from swell.kube.figures import of_controllers
-from swell.kube.informer import Informer
 from swell.runtime import log
 from swell.runtime.clock import Clock
 from swell.runtime.errors import SwellError
@@ -72,6 +70,7 @@ class Autoscaler:
         self._clock = clock
         self._now = Steady(clock)
         self._daemons = Daemons()
+        self._caches = caches = Caches(kube, clock, settings.system_namespace, share)
         self.revisions = Revisions()
         self.ledger = Ledger()
         self._pods = PodCounts()
@@ -79,9 +78,9 @@ class Autoscaler:
         self.scaler = Scaler(kube, clock, self._written, self._pace, self._choose)
         self._owners: dict[Key, Key] = {}
         self.extra = ExtraMetrics(
-            kube, clock, self.revisions, self._pods_of, self._now, self._decided, lambda: self.ticker.wake()
+            kube, clock, self.revisions, caches.pods_of, self._now, self._decided, lambda: self.ticker.wake()
         )
-        self.schedules = Schedules(clock, self._due, self._pods_of, self._pace.takes_s)
+        self.schedules = Schedules(clock, self._due, caches.pods_of, self._pace.takes_s)
         self._recorder = Recorder(kube, "autoscaler", clock)
         self.policies = Policies(clock, lambda key: self.podautoscalers.seen(key), self._due, self._policy_failed)
         self.podautoscalers = PodAutoscalers(
@@ -112,41 +111,24 @@ class Autoscaler:
             if settings.leader_election and settings.pod_ip
             else None
         )
-        self._nodes = Informer(kube, NODE, clock=clock)
-        self._nodes.add_handler(self._node_changed)
-        self._counting: asyncio.Task[None] | None = None
         self.horizontal = HorizontalAutoscalers(kube, clock, self._pods)
         self._config_maps = ConfigMaps(kube, clock, self._configured)
-        self._configs = Informer(kube, CONFIG_MAP, namespace=settings.system_namespace, clock=clock)
-        self._deployments = Informer(kube, DEPLOYMENT, label_selector=REVISION, clock=clock, keep=self._owns)
-        self._revision_pods = Informer(kube, POD, label_selector=REVISION, clock=clock, keep=self._owns)
-        self._autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock, keep=lambda obj: share.owns(*key_of(obj)))
-        self._activators = Informer(
-            kube, POD, namespace=settings.system_namespace, label_selector=ACTIVATOR_SELECTOR, clock=clock
-        )
-        self._activators.add_handler(lambda old, new: self._takeover.expect(self._activators.items()))
-        self._revision_pods.add_index(REVISION, _revision_of)
-        self._leaving = Leaving(kube, clock, self._pods_of, self.receiver.loads)
-        self._configs.add_handler(self._config_maps.seen)
-        self._deployments.add_handler(self._deployment_changed)
-        self._revision_pods.add_handler(self._pod_changed)
-        self._autoscalers.add_handler(self._autoscaler_changed)
+        self._leaving = Leaving(kube, clock, caches.pods_of, self.receiver.loads)
+        caches.nodes.add_handler(self._node_changed)
+        caches.activators.add_handler(lambda old, new: self._takeover.expect(caches.activators.items()))
+        caches.config_maps.add_handler(self._config_maps.seen)
+        caches.deployments.add_handler(self._deployment_changed)
+        caches.pods.add_handler(self._pod_changed)
+        caches.autoscalers.add_handler(self._autoscaler_changed)
 
     @property
     def port(self) -> int:
         return self.receiver.port
 
     async def start(self) -> None:
-        """Fill the caches, then listen: a report must not meet an autoscaler that does not know its revision.
-
-        Settings, Deployments and pods come before the PodAutoscalers that they matter to.
-        """
-        if self._settings.pace_starts:
-            # Not waited for: without nodes, by rights say, pods start as they always did.
-            self._counting = asyncio.create_task(self._nodes.start())
+        """Fill the caches, then listen: a report must not meet an autoscaler that does not know its revision."""
         await self.horizontal.start()
-        for informer in (self._activators, self._configs, self._deployments, self._revision_pods, self._autoscalers):
-            await informer.start()
+        await self._caches.start(nodes=self._settings.pace_starts)
         if self._keeper is not None:
             await self._keeper.load(self.podautoscalers.__contains__)
             self._daemons.spawn(self._keeper.run(), "ledger")
@@ -170,10 +152,6 @@ class Autoscaler:
     def _port(self, bucket: int) -> int:
         """Each owner has its own, because one program may be several."""
         return self._settings.port + bucket if self._settings.port else 0
-
-    def _owns(self, obj: Obj) -> bool:
-        owner = owner_of(obj)
-        return owner is not None and self._share.owns(*owner.revision)
 
     def figures(self) -> Iterable[Metric]:
         """For metrics."""
@@ -201,12 +179,8 @@ class Autoscaler:
         self.schedules.close()
         await self.scraper.close()
         await self.policies.close()
-        started = (self._autoscalers, self._revision_pods, self._deployments, self._configs, self._activators)
-        for informer in (*started, self._nodes):
-            await informer.close()
+        await self._caches.close()
         await self.horizontal.close()
-        if self._counting is not None:
-            await asyncio.gather(self._counting, return_exceptions=True)
         await self._config_maps.close()
         self._events.close()
         await self._daemons.close()
@@ -226,9 +200,8 @@ class Autoscaler:
         self.ticker.wake()
 
     def _running(self) -> dict[Key, Running]:
-        pods = self._revision_pods
         return {
-            key: Running(replicas, ready_since_s(pods.indexed(REVISION, str(key))))
+            key: Running(replicas, ready_since_s(self._caches.pods_of(key)))
             for key, replicas in self.podautoscalers.held()
         }
 
@@ -258,17 +231,14 @@ class Autoscaler:
             self._enqueue(key, GATHER_S)
 
     def _policy_failed(self, policy: str, message: str) -> None:
-        config = self._configs.get(self._settings.system_namespace, AUTOSCALER_CONFIG)
+        config = self._caches.config_maps.get(self._settings.system_namespace, AUTOSCALER_CONFIG)
         if config is not None:
             about = {"apiVersion": CONFIG_MAP.api_version, "kind": CONFIG_MAP.kind, **config}
             event = self._recorder.event(about, "Warning", "PolicyFailed", message)
             self._daemons.spawn(event, f"event of policy {policy}")
 
-    def _pods_of(self, revision: Key) -> list[Obj]:
-        return self._revision_pods.indexed(REVISION, str(revision))
-
     def _node_changed(self, old: Obj | None, new: Obj | None) -> None:
-        self._pace.set_cpus(cpus_of(self._nodes.items()) / self._share.total)
+        self._pace.set_cpus(cpus_of(self._caches.nodes.items()) / self._share.total)
 
     async def _choose(self, deployment: Key, replicas: int) -> None:
         revision = self._owners.get(deployment)
@@ -318,7 +288,7 @@ class Autoscaler:
     def _proven(self, pods: Iterable[ProvenPod]) -> None:
         """Pods that answer. One that is not known yet, or by another uid, is left to Kubernetes."""
         for pod in pods:
-            found = self._revision_pods.get(pod.namespace, pod.name)
+            found = self._caches.pods.get(pod.namespace, pod.name)
             if found is not None and found["metadata"]["uid"] == pod.uid:
                 self.schedules.pod_proven(found)
                 self._counted(self._pods.proven(found))
@@ -355,9 +325,3 @@ class Autoscaler:
             case ["why", namespace, name] if not self._share.owns(namespace, name):
                 raise Elsewhere(self._port(bucket_of(namespace, name, self._share.total)))
         raise KeyError(path)
-
-
-def _revision_of(pod: Obj) -> list[str]:
-    """For the index of pods."""
-    owner = owner_of(pod)
-    return [str(owner.revision)] if owner is not None else []

@@ -19,7 +19,7 @@ from autoscaler.decision.decide import Observed, Panic, Targets, decide
 from autoscaler.metrics.collector import Collection, Collector
 from autoscaler.metrics.windows import Windows
 from autoscaler.pods import State, state_of
-from swell.api.meta import Obj, parse_rfc3339
+from swell.api.meta import Obj, condition_of, parse_rfc3339
 from swell.wire.history import HISTORY_S
 
 SECONDS: Final = int(HISTORY_S)
@@ -39,8 +39,8 @@ def ready_since_s(pods: Iterable[Obj]) -> list[float]:
 
 
 def _ready_since_s(pod: Obj) -> float:
-    ready = next(each for each in pod["status"]["conditions"] if each["type"] == "Ready")
-    return parse_rfc3339(ready["lastTransitionTime"]) if "lastTransitionTime" in ready else 0.0
+    since = condition_of(pod).get("lastTransitionTime")
+    return parse_rfc3339(since) if since else 0.0
 
 
 def replayed(

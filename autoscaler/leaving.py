@@ -14,7 +14,7 @@ from typing import Final
 
 from autoscaler.pods import State, state_of
 from swell.api.kinds import POD
-from swell.api.meta import Key, Obj, key_of
+from swell.api.meta import Key, Obj, condition_of, key_of
 from swell.api.pod_cost import DELETION_COST, deletion_cost
 from swell.kube.client import KubeClient
 from swell.kube.errors import NotFound
@@ -55,7 +55,7 @@ def _load(pod: Obj, loads: Mapping[str, int]) -> int:
 
 def _ready_since(pod: Obj) -> str:
     """RFC 3339, in UTC: later times are greater."""
-    return next(each.get("lastTransitionTime") or "" for each in pod["status"]["conditions"] if each["type"] == "Ready")
+    return condition_of(pod).get("lastTransitionTime") or ""
 
 
 class Leaving:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from swell.api import labels
-from swell.api.meta import Key, Obj
+from swell.api.meta import Key, Obj, condition_of
 
 
 class State(Enum):
@@ -47,10 +47,7 @@ def state_of(pod: Obj) -> State | None:
         return None
     if pod["metadata"].get("deletionTimestamp"):
         return State.TERMINATING
-    ready = any(
-        condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ()
-    )
-    return State.READY if ready else State.NOT_READY
+    return State.READY if condition_of(pod).get("status") == "True" else State.NOT_READY
 
 
 class PodCounts:

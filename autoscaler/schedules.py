@@ -14,7 +14,7 @@ from typing import Final
 
 from autoscaler.decision.schedule import NO_FLOOR, Floor, Schedule
 from autoscaler.pods import State, owner_of, state_of
-from swell.api.meta import Key, Obj, parse_rfc3339
+from swell.api.meta import Key, Obj, condition_of, parse_rfc3339
 from swell.api.schedule import ScheduleEntry
 from swell.runtime.clock import Cancellable, Clock
 
@@ -201,7 +201,7 @@ class Starts:
 
 def _ready_s(pod: Obj, now_s: float) -> float:
     """When it became ready: by Kubernetes, up to the second that its time was cut to; else now."""
-    for condition in (pod.get("status") or {}).get("conditions") or ():
-        if condition["type"] == "Ready" and condition["status"] == "True" and condition.get("lastTransitionTime"):
-            return min(now_s, parse_rfc3339(condition["lastTransitionTime"]) + 1.0)
-    return now_s
+    ready = condition_of(pod)
+    if ready.get("status") != "True" or not ready.get("lastTransitionTime"):
+        return now_s
+    return min(now_s, parse_rfc3339(ready["lastTransitionTime"]) + 1.0)

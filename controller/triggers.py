@@ -8,9 +8,8 @@ from typing import Any, Final, Protocol
 from controller import trouble
 from controller.caches import Caches, marked_routes
 from swell.api import labels
-from swell.api.conditions import READY
 from swell.api.kinds import CONFIGURATION, REVISION, ROUTE, SERVICE, Kind
-from swell.api.meta import Key, Obj, controller_of, key_of
+from swell.api.meta import Key, Obj, condition_of, controller_of, key_of
 
 Changed = Callable[[Obj | None, Obj | None], None]
 
@@ -71,7 +70,9 @@ class _Links:
 
     def podautoscaler(self, old: Obj | None, new: Obj | None) -> None:
         """As `child`, but whoever waits for a start waits for nothing more."""
-        soon = old is not None and new is not None and _ready_status(old) == _ready_status(new)
+        soon = (
+            old is not None and new is not None and condition_of(old).get("status") == condition_of(new).get("status")
+        )
         self._owner(REVISIONS, REVISION, _either(old, new), soon=soon)
 
     def configuration(self, old: Obj | None, new: Obj | None) -> None:
@@ -155,19 +156,8 @@ def _essence(revision: Obj) -> Any:
         meta.get("generation"),
         meta.get("deletionTimestamp"),
         status.get("observedGeneration"),
-        _ready(revision),
+        condition_of(revision),
     )
-
-
-def _ready(obj: Obj) -> Obj | None:
-    """The condition, as it is written."""
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == READY), None)
-
-
-def _ready_status(obj: Obj) -> str | None:
-    found = _ready(obj)
-    return None if found is None else found.get("status")
 
 
 def _latest_ready(configuration: Obj) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from controller.resources.queue_container import NAME as QUEUE_PROXY
 from controller.status_rules import CONTAINER_HEALTHY, RESOURCES_AVAILABLE
 from swell.api.conditions import Condition
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 
 DEADLINE_EXCEEDED: Final = "ProgressDeadlineExceeded"
 # What every container waits for at first: no trouble yet.
@@ -29,12 +29,11 @@ class Trouble:
 
 def progress_of(deployment: Obj) -> Condition:
     """What the Deployment's conditions come to: True while it gets on."""
-    found = {condition.get("type"): condition for condition in (deployment.get("status") or {}).get("conditions") or ()}
-    failure = found.get("ReplicaFailure") or {}
+    failure = condition_of(deployment, "ReplicaFailure")
     if failure.get("status") == "True":
         return Condition("Progressing", "False", failure.get("reason") or "", failure.get("message") or "")
-    progressing = found.get("Progressing")
-    if progressing is None:
+    progressing = condition_of(deployment, "Progressing")
+    if not progressing:
         return Condition("Progressing", "Unknown", "Deploying")
     return Condition(
         "Progressing", progressing["status"], progressing.get("reason") or "", progressing.get("message") or ""
@@ -54,12 +53,11 @@ def of_pod(pod: Obj | None, *, deadline_passed: bool) -> Iterator[Trouble]:
     """
     if pod is None:
         return
-    status = pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
-            reason, message = condition.get("reason") or "", condition.get("message") or ""
-            yield Trouble(RESOURCES_AVAILABLE, reason, message, unscheduled=True)
-    for container in status.get("containerStatuses") or ():
+    scheduled = condition_of(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        reason, message = scheduled.get("reason") or "", scheduled.get("message") or ""
+        yield Trouble(RESOURCES_AVAILABLE, reason, message, unscheduled=True)
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
         if container.get("name") == QUEUE_PROXY:
             continue
         if found := _of_container(container, deadline_passed):

@@ -59,6 +59,15 @@ def controller_of(obj: Mapping[str, Any]) -> Obj | None:
     return None
 
 
+def condition_of(obj: Mapping[str, Any], type_: str = "Ready") -> Obj:
+    """A condition of the object's status as it is written there; {} if there is none of that type."""
+    for condition in (obj.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == type_:
+            found: Obj = condition
+            return found
+    return {}
+
+
 def is_controlled_by(obj: Mapping[str, Any], uid: str) -> bool:
     """Whether the object's controller has this uid."""
     reference = controller_of(obj)

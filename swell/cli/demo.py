@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from swell.api.kinds import SERVICE
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.cli.live import Sample, View
 from swell.cli.load import FirstRequest, Load, request_once, run_load
 from swell.cli.observe import Observer, numbers_of, observe
@@ -162,8 +162,7 @@ async def _until(observer: Observer, holds: Callable[[], bool]) -> None:
 
 
 def _is_ready(service: Obj | None) -> bool:
-    conditions = (service or {}).get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return service is not None and condition_of(service).get("status") == "True"
 
 
 def _good(first: FirstRequest) -> bool:

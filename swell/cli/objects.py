@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from swell.api.kinds import SERVICE, Kind
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.cli.context import connect
 from swell.cli.manifests import apply_patch, describe, read_manifests, remembering
 from swell.kube.discovery import NoSuchKind
@@ -115,17 +115,12 @@ async def _until_ready(client: RestClient, service: Obj, wait_s: float) -> None:
 
 
 def _is_ready(service: Obj) -> bool:
-    status = service.get("status", {})
-    current = status.get("observedGeneration") == service["metadata"].get("generation")
-    return current and _ready_condition(status).get("status") == "True"
-
-
-def _ready_condition(status: Obj) -> Obj:
-    return next((one for one in status.get("conditions", []) if one["type"] == "Ready"), {})
+    current = service.get("status", {}).get("observedGeneration") == service["metadata"].get("generation")
+    return current and condition_of(service).get("status") == "True"
 
 
 def _why(service: Obj) -> str:
-    condition = _ready_condition(service.get("status", {}))
+    condition = condition_of(service)
     return f"{condition.get('reason', 'no status yet')}: {condition.get('message', '')}".rstrip(": ")
 
 

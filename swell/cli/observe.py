@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from swell.api.kinds import POD, POD_AUTOSCALER, SERVICE
 from swell.api.labels import SERVICE as SERVICE_LABEL
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.cli.live import Sample
 from swell.cli.reach import Ask, NoAutoscaler, NoDocument
 from swell.kube.client import KubeClient
@@ -71,7 +71,7 @@ class Observer:
         scales = [pa.get("status", {}).get("desiredScale") for pa in self._autoscalers.items()]
         wanted = [scale for scale in scales if scale is not None and scale >= 0]  # -1: not decided yet
         pods = [pod for pod in self.pods() if "deletionTimestamp" not in pod["metadata"]]
-        ready = sum(_status(pod, "Ready") == "True" for pod in pods)
+        ready = sum(condition_of(pod).get("status") == "True" for pod in pods)
         return Sample(
             at_s=self._clock.now() - self._started_s,
             revision=service.get("status", {}).get("latestReadyRevisionName", ""),
@@ -124,15 +124,8 @@ def _key(obj: Obj) -> str:
     return f"{obj['metadata']['namespace']}/{obj['metadata']['name']}"
 
 
-def _status(obj: Obj, type_: str) -> str:
-    for condition in obj.get("status", {}).get("conditions", []):
-        if condition["type"] == type_:
-            return str(condition["status"])
-    return "Unknown"
-
-
 def _describe(service: Obj) -> str:
-    for condition in service.get("status", {}).get("conditions", []):
-        if condition["type"] == "Ready" and condition["status"] != "True":
-            return f"{condition.get('reason', 'not ready')}: {condition.get('message', '')}".rstrip(": ")
+    ready = condition_of(service)
+    if ready.get("status", "True") != "True":
+        return f"{ready.get('reason', 'not ready')}: {ready.get('message', '')}".rstrip(": ")
     return "Ready" if service.get("status") else "new"

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from swell.api.kinds import DEPLOYMENT, POD, REVISION, SERVICE, Kind
+from swell.api.meta import condition_of
 from swell.kube.errors import AlreadyExists, NotFound
 from swell.kube.rest import RestClient
 from swell.local import images as local
@@ -329,24 +330,16 @@ class Objects:
         return listed.items
 
 
-def condition(obj: Obj, type_: str = "Ready") -> Obj:
-    """The condition of that type, or {}."""
-    for found in obj.get("status", {}).get("conditions", []):
-        if found["type"] == type_:
-            return dict(found)
-    return {}
-
-
 def is_ready(obj: Obj) -> bool:
     """Ready at the current generation."""
     current = obj.get("status", {}).get("observedGeneration") == obj["metadata"].get("generation")
-    return current and condition(obj).get("status") == "True"
+    return current and condition_of(obj).get("status") == "True"
 
 
 def pod_is_ready(pod: Obj) -> bool:
-    return "deletionTimestamp" not in pod["metadata"] and condition(pod).get("status") == "True"
+    return "deletionTimestamp" not in pod["metadata"] and condition_of(pod).get("status") == "True"
 
 
 def _brief(pod: Obj) -> str:
     status = pod.get("status", {})
-    return f"{pod['metadata']['name']} {status.get('phase')} {condition(pod).get('status')}"
+    return f"{pod['metadata']['name']} {status.get('phase')} {condition_of(pod).get('status')}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from swell.api.kinds import SERVICE
-from swell.testing.home import Objects, condition, pod_is_ready, unique
+from swell.api.meta import condition_of
+from swell.testing.home import Objects, pod_is_ready, unique
 
 
 def _container(pod: dict[str, object], name: str = "user-container") -> dict[str, object]:
@@ -30,8 +31,8 @@ async def test_an_unknown_image_names_the_command_and_heals_when_it_is_added(
 
     pod = (await objects.until_pods(name, waits))[0]
     assert images.complaint in _container(pod)["state"]["waiting"]["message"]  # type: ignore[index]
-    service = await objects.until(SERVICE, name, lambda s: images.complaint in condition(s).get("message", ""))
-    assert condition(service)["status"] != "True"
+    service = await objects.until(SERVICE, name, lambda s: images.complaint in condition_of(s).get("message", ""))
+    assert condition_of(service)["status"] != "True"
 
     images.provide(image)
     await objects.ready(name)
@@ -51,8 +52,8 @@ async def test_an_app_that_exits_shows_its_exit_code_and_crash_loop(objects: Obj
 
     pod = (await objects.until_pods(name, loops))[0]
     assert _container(pod)["lastState"]["terminated"]["exitCode"] == 3  # type: ignore[index]
-    service = await objects.until(SERVICE, name, lambda s: condition(s).get("status") == "False")
-    assert "no database" in condition(service, "ConfigurationsReady")["message"]
+    service = await objects.until(SERVICE, name, lambda s: condition_of(s).get("status") == "False")
+    assert "no database" in condition_of(service, "ConfigurationsReady")["message"]
     answer = await objects.get(name)
     assert answer.status in (404, 503)
 

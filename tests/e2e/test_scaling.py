@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from swell.api.kinds import POD_AUTOSCALER, REVISION
-from swell.testing.home import Objects, condition, is_ready, pod_is_ready, unique
+from swell.api.meta import condition_of
+from swell.testing.home import Objects, is_ready, pod_is_ready, unique
 
 QUICK = {"window": "6s"}
 
@@ -22,10 +23,10 @@ async def test_a_service_at_zero_answers_its_first_request_and_goes_back_to_zero
     await objects.gone(name)
     revision = f"{name}-00001"
     autoscaler = await objects.until(
-        POD_AUTOSCALER, revision, lambda pa: condition(pa, "Active").get("status") == "False"
+        POD_AUTOSCALER, revision, lambda pa: condition_of(pa, "Active").get("status") == "False"
     )
-    assert condition(autoscaler, "Active")["reason"] == "NoTraffic"
-    seen = await objects.until(REVISION, revision, lambda r: condition(r, "Active").get("status") == "False")
+    assert condition_of(autoscaler, "Active")["reason"] == "NoTraffic"
+    seen = await objects.until(REVISION, revision, lambda r: condition_of(r, "Active").get("status") == "False")
     assert is_ready(seen), "a revision at zero stays Ready"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.cli.installation.render import PROGRAMS, SYSTEM_NAMESPACE
 
 # A pod that only just begins: not a trouble.
@@ -55,18 +55,18 @@ def _deployment_troubles(deployment: Obj) -> Iterator[str]:
     """What keeps pods from being made at all, such as a quota."""
     if deployment["spec"].get("replicas", 1) == 0:
         yield "scaled to 0 by somebody"
-    for condition in (deployment.get("status") or {}).get("conditions") or ():
-        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
-            yield f"no pod can be made: {condition.get('message', condition.get('reason', ''))}"
+    failure = condition_of(deployment, "ReplicaFailure")
+    if failure.get("status") == "True":
+        yield f"no pod can be made: {failure.get('message', failure.get('reason', ''))}"
 
 
 def _pod_troubles(pod: Obj) -> Iterator[str]:
     if pod["metadata"].get("deletionTimestamp"):
         return
     name, status = pod["metadata"]["name"], pod.get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            yield f"pod {name} has no node: {condition.get('message', condition.get('reason', ''))}"
+    scheduled = condition_of(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        yield f"pod {name} has no node: {scheduled.get('message', scheduled.get('reason', ''))}"
     if status.get("phase") == "Failed":
         yield f"pod {name} failed: {status.get('message') or status.get('reason') or 'it says no more'}"
     for container in status.get("containerStatuses") or ():

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.cli.installation.programs import Program, programs
 from swell.cli.installation.render import VERSION
 
@@ -99,8 +99,7 @@ def _without_authority(webhooks: Sequence[Obj]) -> list[str]:
 
 
 def _is_ready(obj: Obj) -> bool:
-    conditions = (obj.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return condition_of(obj).get("status") == "True"
 
 
 def _revisions(revisions: Sequence[Obj]) -> str:

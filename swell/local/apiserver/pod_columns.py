@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.local.apiserver.ages import age_of
 from swell.local.apiserver.resource import Column
 
@@ -21,7 +21,7 @@ def images(pod_spec: Obj) -> str:
 def shown_status(pod: Obj) -> str:
     """The STATUS column: the most telling reason among phase, containers and deletion."""
     status = pod.get("status", {})
-    reason = _init_reason(pod) or _container_reason(status) or status.get("reason") or status.get("phase", "Unknown")
+    reason = _init_reason(pod) or _container_reason(pod) or status.get("reason") or status.get("phase", "Unknown")
     if pod["metadata"].get("deletionTimestamp") and status.get("phase") not in ("Succeeded", "Failed"):
         return "Unknown" if status.get("reason") == "NodeLost" else "Terminating"
     return str(reason)
@@ -45,13 +45,14 @@ def _init_reason(pod: Obj) -> str:
     return ""
 
 
-def _container_reason(status: Obj) -> str:
+def _container_reason(pod: Obj) -> str:
     """The reason of the first container that waits or has ended; "" if all run."""
-    reasons = [_state_reason(each) for each in status.get("containerStatuses") or ()]
+    containers = list(_containers(pod.get("status", {})))
+    reasons = [_state_reason(each) for each in containers]
     told = next((reason for reason in reasons if reason), "")
-    running = any(each.get("ready") and "running" in (each.get("state") or {}) for each in _containers(status))
+    running = any(each.get("ready") and "running" in (each.get("state") or {}) for each in containers)
     if told == "Completed" and running:
-        return "Running" if _is_ready(status) else "NotReady"
+        return "Running" if condition_of(pod).get("status") == "True" else "NotReady"
     return told
 
 
@@ -74,11 +75,6 @@ def _ended_reason(ended: Obj) -> str:
     if ended.get("signal"):
         return f"Signal:{ended['signal']}"
     return f"ExitCode:{ended.get('exitCode', 0)}"
-
-
-def _is_ready(status: Obj) -> bool:
-    conditions = status.get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _ready(pod: Obj, _: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from swell.api.kinds import POD
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.kube.apply import write_status
 from swell.kube.errors import Conflict, KubeError, NotFound
 from swell.kube.events import EventKind
@@ -75,7 +75,7 @@ class PodRunner:
 
     async def correct(self) -> None:
         """Have the status say that the pod is not ready, if it was before its processes died; returns once it does."""
-        if _says_ready(self._stored) and not all(app.view.ready for app in self._apps):
+        if condition_of(self._stored).get("status") == "True" and not all(app.view.ready for app in self._apps):
             self.changed()
             if self._writer is not None:
                 await asyncio.wait((self._writer,), timeout=CORRECT_S)
@@ -256,8 +256,3 @@ def _facts(pod: Obj, runtime: Runtime, children: Mapping[str, Child]) -> PodFact
 def _version(obj: Obj) -> int:
     text = str(obj["metadata"].get("resourceVersion", ""))
     return int(text) if text.isdecimal() else 0
-
-
-def _says_ready(pod: Obj) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)

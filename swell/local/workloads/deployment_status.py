@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from swell.api.meta import Obj, rfc3339
+from swell.api.meta import Obj, condition_of, rfc3339
 from swell.local.workloads import rollout
 from swell.local.workloads.pods import seconds
 from swell.local.workloads.rollout import Bounds, Sets
@@ -24,7 +24,7 @@ def make_status(deployment: Obj, sets: Sets, now_s: float) -> tuple[Obj, float |
     old: Obj = deployment.get("status") or {}
     counts = _counts(deployment, sets, old)
     progressing = _progressing(deployment, sets, old, counts, now_s)
-    conditions = [_available(deployment, old, counts, now_s)]
+    conditions = [_available(deployment, counts, now_s)]
     if progressing is not None:
         conditions.append(progressing)
     conditions += _failures(sets)
@@ -52,12 +52,12 @@ def _counts(deployment: Obj, sets: Sets, old: Obj) -> Obj:
     }
 
 
-def _available(deployment: Obj, old: Obj, counts: Obj, now_s: float) -> Obj:
+def _available(deployment: Obj, counts: Obj, now_s: float) -> Obj:
     if counts["availableReplicas"] >= _available_min(deployment):
         message = "Deployment has minimum availability."
-        return _condition(old, "Available", "True", "MinimumReplicasAvailable", message, now_s)
+        return _condition(deployment, "Available", "True", "MinimumReplicasAvailable", message, now_s)
     message = "Deployment does not have minimum availability."
-    return _condition(old, "Available", "False", "MinimumReplicasUnavailable", message, now_s)
+    return _condition(deployment, "Available", "False", "MinimumReplicasUnavailable", message, now_s)
 
 
 def _available_min(deployment: Obj) -> int:
@@ -68,25 +68,25 @@ def _available_min(deployment: Obj) -> int:
 
 def _progressing(deployment: Obj, sets: Sets, old: Obj, counts: Obj, now_s: float) -> Obj | None:
     """Once complete it stays so until the template changes: scaling is no rollout."""
-    seen = condition_of(old, "Progressing")
+    seen = condition_of(deployment, "Progressing")
     if _deadline_s(deployment) is None:
         return None
     if deployment["spec"].get("paused"):
-        return _condition(old, "Progressing", "Unknown", PAUSED, "Deployment is paused", now_s)
+        return _condition(deployment, "Progressing", "Unknown", PAUSED, "Deployment is paused", now_s)
     name = sets.new["metadata"]["name"] if sets.new is not None else deployment["metadata"]["name"]
     settled = counts["replicas"] == counts["updatedReplicas"]
-    if seen is not None and seen["reason"] == COMPLETE and settled and _names(seen, name):
+    if seen and seen["reason"] == COMPLETE and settled and _names(seen, name):
         return seen
     if is_complete(deployment, counts):
         message = f'ReplicaSet "{name}" has successfully progressed.'
-        return _condition(old, "Progressing", "True", COMPLETE, message, now_s)
-    if seen is None or (seen["reason"] != PAUSED and not _names(seen, name)):
-        return _moved(old, CREATED, f'Created new replica set "{name}"', now_s)
+        return _condition(deployment, "Progressing", "True", COMPLETE, message, now_s)
+    if not seen or (seen["reason"] != PAUSED and not _names(seen, name)):
+        return _moved(deployment, CREATED, f'Created new replica set "{name}"', now_s)
     if seen["reason"] in (COMPLETE, PAUSED) or _has_moved(old, counts):
-        return _moved(old, UPDATED, f'ReplicaSet "{name}" is progressing.', now_s)
+        return _moved(deployment, UPDATED, f'ReplicaSet "{name}" is progressing.', now_s)
     if seen["reason"] != TIMED_OUT and _deadline_in_s(deployment, seen, now_s) is None:
         message = f'ReplicaSet "{name}" has timed out progressing.'
-        return _condition(old, "Progressing", "False", TIMED_OUT, message, now_s)
+        return _condition(deployment, "Progressing", "False", TIMED_OUT, message, now_s)
     return seen
 
 
@@ -103,9 +103,9 @@ def _has_moved(old: Obj, new: Obj) -> bool:
     return grew("updatedReplicas") or grew("readyReplicas") or grew("availableReplicas") or left < left_before
 
 
-def _moved(old: Obj, reason: str, message: str, now_s: float) -> Obj:
+def _moved(deployment: Obj, reason: str, message: str, now_s: float) -> Obj:
     """Progress: the deadline counts from now."""
-    condition = _condition(old, "Progressing", "True", reason, message, now_s)
+    condition = _condition(deployment, "Progressing", "True", reason, message, now_s)
     return {**condition, "lastUpdateTime": rfc3339(now_s)}
 
 
@@ -126,18 +126,18 @@ def _deadline_in_s(deployment: Obj, progressing: Obj | None, now_s: float) -> fl
 def _failures(sets: Sets) -> Iterator[Obj]:
     """The new ReplicaSet's trouble, else an old one's."""
     for replica_set in (sets.new, *sets.old):
-        failure = condition_of((replica_set or {}).get("status") or {}, "ReplicaFailure")
-        if failure is not None:
+        failure = condition_of(replica_set or {}, "ReplicaFailure")
+        if failure:
             yield {"lastUpdateTime": failure.get("lastTransitionTime", ""), **failure}
             return
 
 
-def _condition(old: Obj, type_: str, status: str, reason: str, message: str, now_s: float) -> Obj:
+def _condition(deployment: Obj, type_: str, status: str, reason: str, message: str, now_s: float) -> Obj:
     """The condition as it was if it says the same; times move only with what they tell of."""
-    seen = condition_of(old, type_)
+    seen = condition_of(deployment, type_)
     now = rfc3339(now_s)
     changed = now
-    if seen is not None:
+    if seen:
         if (seen["status"], seen["reason"], seen.get("message")) == (status, reason, message):
             return seen
         if seen["status"] == status:
@@ -150,12 +150,3 @@ def _condition(old: Obj, type_: str, status: str, reason: str, message: str, now
         "lastUpdateTime": now,
         "lastTransitionTime": changed,
     }
-
-
-def condition_of(status: Obj, type_: str) -> Obj | None:
-    """The condition of that type, or None."""
-    for condition in status.get("conditions") or ():
-        if condition["type"] == type_:
-            found: Obj = condition
-            return found
-    return None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from swell.api.kinds import NAMESPACE, Kind
-from swell.api.meta import Key, Obj, key_of, rfc3339
+from swell.api.meta import Key, Obj, condition_of, key_of, rfc3339
 from swell.kube.apply import write_status
 from swell.kube.client import KubeClient
 from swell.kube.controller import Controller
@@ -98,8 +98,7 @@ def _status(namespace: Obj, left: list[Obj], now_s: float) -> Obj:
     kinds = Counter(str(obj["kind"]) for obj in left)
     message = "Some resources are remaining: " + ", ".join(f"{kind} ({kinds[kind]})" for kind in sorted(kinds))
     type_ = "NamespaceContentRemaining"
-    for condition in status.get("conditions") or ():
-        if condition["type"] == type_ and condition["message"] == message:
-            return status
+    if condition_of(namespace, type_).get("message") == message:
+        return status
     condition = {"type": type_, "status": "True", "reason": "SomeResourcesRemain", "message": message}
     return {**status, "phase": "Terminating", "conditions": [{**condition, "lastTransitionTime": rfc3339(now_s)}]}

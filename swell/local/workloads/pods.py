@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from swell.api.meta import Obj, owner_reference, parse_rfc3339
+from swell.api.meta import Obj, condition_of, owner_reference, parse_rfc3339
 from swell.api.pod_cost import deletion_cost
 
 _PHASE_ORDER: Final = {"Pending": 0, "Unknown": 1, "Running": 2}
@@ -23,10 +23,8 @@ def has_ended(pod: Obj) -> bool:
 
 def ready_since_s(pod: Obj) -> float | None:
     """Unix seconds since when the pod is ready, None if it is not."""
-    for condition in _status(pod).get("conditions") or ():
-        if condition["type"] == "Ready" and condition["status"] == "True":
-            return seconds(condition.get("lastTransitionTime"))
-    return None
+    ready = condition_of(pod)
+    return seconds(ready.get("lastTransitionTime")) if ready.get("status") == "True" else None
 
 
 def is_ready(pod: Obj) -> bool:

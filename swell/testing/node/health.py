@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, Final
 
+from swell.api.meta import condition_of
 from swell.testing.node.dns.message import Question, answers_of, make_query
 from swell.testing.node.layout import API_PORT, CLUSTER_DOMAIN, KUBERNETES_IP, NODE_IP, NODE_NAME
 
@@ -60,7 +61,7 @@ def takes_pods(pki: Path) -> bool:
     mounted = [_get(pki, f"/api/v1/namespaces/default/{what}") for what in MOUNTED]
     if node is None or None in mounted or node["spec"].get("taints"):
         return False
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in node["status"]["conditions"])
+    return condition_of(node).get("status") == "True"
 
 
 def _get(pki: Path, path: str) -> Any:
