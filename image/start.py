@@ -9,17 +9,39 @@ from __future__ import annotations
 import marshal
 import sys
 
-# As importlib.util has it, which needs a dozen modules itself.
-from _frozen_importlib_external import spec_from_file_location
+# As importlib.machinery has it, which needs modules itself.
+from _frozen_importlib import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
+else:
+    ModuleType = type(sys)
 
 # What asyncio and uvloop import and need for nothing that ours do: loaded when something of it is asked for.
-LAZY = frozenset(("base64", "locale", "queue", "textwrap"))
+LAZY = frozenset(
+    (
+        "asyncio.sslproto",
+        "asyncio.staggered",
+        "asyncio.trsock",
+        "base64",
+        "linecache",
+        "locale",
+        "queue",
+        "textwrap",
+        "tokenize",
+    )
+)
+
+
+class Lazy(ModuleType):
+    """A module that is there and not loaded yet. (That of importlib.util is loaded when it is imported once more.)"""
+
+    def __getattr__(self, name: str) -> Any:
+        self.__class__ = ModuleType  # type: ignore[assignment]
+        self.__loader__.load(self)  # type: ignore[union-attr]
+        return getattr(self, name)
 
 
 class Bundle:
@@ -34,17 +56,22 @@ class Bundle:
             return None
         source, is_package, _ = self._modules[name]
         loader: Any = self
-        if name in LAZY:
-            from importlib.util import LazyLoader
-
-            loader = LazyLoader(self)  # type: ignore[arg-type] # importlib.abc takes a millisecond
-        folders = [source.rpartition("/")[0]] if is_package else None
-        return spec_from_file_location(name, source, loader=loader, submodule_search_locations=folders)
+        spec = ModuleSpec(name, loader, origin=source)
+        if is_package:
+            spec.submodule_search_locations = [source.rpartition("/")[0]]
+        return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
         """A module like any other."""
 
     def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = self._modules[module.__name__][0]
+        if module.__name__ in LAZY:
+            module.__class__ = Lazy
+        else:
+            self.load(module)
+
+    def load(self, module: ModuleType) -> None:
         _, _, code = self._modules.pop(module.__name__)
         exec(marshal.loads(code), module.__dict__)
 

@@ -23,7 +23,8 @@ MAIN = """
 import queue, sys
 from program import part
 def main():
-    print(__name__, sys.argv, part.WORD, part.__file__, queue.Queue().qsize())
+    loaded = "Queue" in vars(queue)
+    print(__name__, sys.argv, part.WORD, part.__file__, loaded, queue.Queue().qsize())
     return 3
 if __name__ == "__main__":
     sys.exit(main())
@@ -41,7 +42,7 @@ def sources(tmp_path: Path) -> Path:
     package = tmp_path / "root/site/program"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "part.py").write_text("WORD = 'there'")
+    (package / "part.py").write_text("import queue; WORD = 'there'")
     (package / "__main__.py").write_text(MAIN)
     return package
 
@@ -55,7 +56,7 @@ def run(*arguments: object, path: Path) -> tuple[int, str]:
 def test_a_program_without_a_bundle_runs_as_with_m(start: Path, sources: Path) -> None:
     code, told = run(start, "program", "word", path=sources.parent)
     main = str(sources / "__main__.py")
-    assert (code, told) == (3, f"__main__ {[main, 'word']} there {sources / 'part.py'} 0\n")
+    assert (code, told) == (3, f"__main__ {[main, 'word']} there {sources / 'part.py'} True 0\n")
 
 
 def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> None:
@@ -67,7 +68,7 @@ def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> N
     shutil.rmtree(root)
     code, told = run(start, "program", "word", path=sources.parent)
     # Where the source will lie in the image.
-    assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py 0\n")
+    assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py False 0\n")
 
 
 async def test_a_queue_proxy_runs_out_of_its_bundle(start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
