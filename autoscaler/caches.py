@@ -31,28 +31,20 @@ class Caches:
         self.pods = Informer(kube, POD, label_selector=REVISION, clock=clock, keep=owns)
         self.pods.add_index(REVISION, _revision_of)
         self.autoscalers = Informer(kube, POD_AUTOSCALER, clock=clock, keep=lambda obj: share.owns(*key_of(obj)))
+        # Settings, Deployments and pods before the PodAutoscalers that they matter to.
+        self._in_order = (self.activators, self.config_maps, self.deployments, self.pods, self.autoscalers)
         self._counting: asyncio.Task[None] | None = None
 
     async def start(self, *, nodes: bool) -> None:
-        """Fill them: settings, Deployments and pods before the PodAutoscalers that they matter to.
-
-        `nodes` are not waited for: without them, by rights say, pods start as they always did.
-        """
+        """Fill them. `nodes` are not waited for: without them, by rights say, pods start as they always did."""
         if nodes:
             self._counting = asyncio.create_task(self.nodes.start())
-        for informer in (self.activators, self.config_maps, self.deployments, self.pods, self.autoscalers):
+        for informer in self._in_order:
             await informer.start()
 
     async def close(self) -> None:
         """Hear of nothing more."""
-        for informer in (
-            self.autoscalers,
-            self.pods,
-            self.deployments,
-            self.config_maps,
-            self.activators,
-            self.nodes,
-        ):
+        for informer in (*reversed(self._in_order), self.nodes):
             await informer.close()
         if self._counting is not None:
             await asyncio.gather(self._counting, return_exceptions=True)

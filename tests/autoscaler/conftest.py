@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from autoscaler.program import Settings, run
 from swell.api.crds import definitions
 from swell.api.kinds import CONFIG_MAP, DEPLOYMENT, POD, POD_AUTOSCALER, Kind
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.kube.client import Patch
 from swell.kube.controller import GATHER_S
 from swell.kube.errors import KubeError
@@ -269,8 +269,7 @@ class World:
         return found
 
     async def active(self, name: str = NAME) -> tuple[str, str]:
-        conditions = (await self.status(name)).get("conditions", [])
-        found = next(condition for condition in conditions if condition["type"] == "Active")
+        found = condition_of(await self.kube.get(POD_AUTOSCALER, "default", name), "Active")
         return found["status"], found.get("reason", "")
 
     async def http(self, path: str, port: int = 0, **headers: str) -> tuple[int, str]:

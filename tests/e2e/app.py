@@ -30,6 +30,7 @@ async def show(request: web.Request) -> web.Response:
         with open(os.environ["NOTES"], "a") as notes:
             print(note, file=notes)
     await asyncio.sleep(float(request.query.get("sleep_ms", "0")) / 1000)
+    # Whoever lets go is another process, and knows no pod by its address.
     while (held := request.query.get("until")) and not os.path.exists(held):
         await asyncio.sleep(0.01)
     return web.json_response(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.local.apiserver.ages import age_of
 from swell.local.apiserver.pod_columns import POD_COLUMNS, container_names, images
 from swell.local.apiserver.resource import Column
@@ -96,9 +96,7 @@ def _service_selector(obj: Obj, _: float) -> str:
 
 
 def _node_status(obj: Obj, _: float) -> str:
-    conditions = obj.get("status", {}).get("conditions") or ()
-    ready = next((each["status"] for each in conditions if each["type"] == "Ready"), "Unknown")
-    shown = {"True": "Ready", "False": "NotReady"}.get(ready, "Unknown")
+    shown = {"True": "Ready", "False": "NotReady"}.get(condition_of(obj).get("status", ""), "Unknown")
     return f"{shown},SchedulingDisabled" if obj.get("spec", {}).get("unschedulable") else shown
 
 

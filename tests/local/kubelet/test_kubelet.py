@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from swell.api.kinds import CONFIG_MAP, NODE, POD
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.local.apiserver.podlogs import LogOptions
 from swell.local.kubelet.actions import execute
 from swell.local.kubelet.command import Command
@@ -31,8 +31,7 @@ def waiting(pod: Obj, container: str = "user-container") -> Obj:
 
 
 def is_ready(pod: Obj) -> bool:
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+    return condition_of(pod).get("status") == "True"
 
 
 def pid_of(pod: Obj, container: str = "user-container") -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from swell.api.kinds import DEPLOYMENT, EVENT, NAMESPACE, POD, REPLICA_SET, Kind
-from swell.api.meta import Key, Obj, key_of, rfc3339
+from swell.api.meta import Key, Obj, condition_of, key_of, rfc3339
 from swell.kube.controller import Controller
 from swell.kube.errors import NotFound
 from swell.kube.informer import Informer
@@ -174,10 +174,7 @@ class World:
         return status
 
     async def condition(self, type_: str) -> Obj:
-        for condition in (await self.status()).get("conditions", ()):
-            if condition["type"] == type_:
-                return dict(condition)
-        return {}
+        return condition_of(await self.kube.get(DEPLOYMENT, "default", "hello"), type_)
 
     async def pods(self, namespace: str | None = None) -> list[Obj]:
         return (await self.kube.list(POD, namespace)).items
