@@ -26,7 +26,7 @@ from swell.api.kinds import (
     SERVICE,
     Kind,
 )
-from swell.api.meta import Obj
+from swell.api.meta import Obj, condition_of
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.runtime.clock import SystemClock
@@ -217,15 +217,9 @@ class Cluster:
         return await self.kube.update(POD, {**made, "status": status}, subresource="status")
 
 
-def condition(obj: Obj, type_: str = "Ready") -> Obj:
-    """The condition of that type, or {}."""
-    found = obj.get("status", {}).get("conditions", [])
-    return next((each for each in found if each["type"] == type_), {})
-
-
 def is_ready(obj: Obj) -> bool:
     current = obj.get("status", {}).get("observedGeneration") == obj["metadata"]["generation"]
-    return current and condition(obj).get("status") == "True"
+    return current and condition_of(obj).get("status") == "True"
 
 
 @pytest.fixture
@@ -241,4 +235,4 @@ async def cluster() -> AsyncIterator[Cluster]:
 @pytest.fixture
 def says() -> Callable[..., Obj]:
     """A condition of an object, by type."""
-    return condition
+    return condition_of
