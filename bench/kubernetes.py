@@ -297,7 +297,7 @@ async def idle_with(cluster: Installed, objects: Objects, services: int) -> Figu
 
 def _pids(init: int, name: str) -> list[int]:
     """The processes of a program's pods on the node that hangs on `init`; without tini, which waits for each."""
-    found = [pid for pid in family(init) if command_line(pid).endswith(f"/start.py {name}")]
+    found = [pid for pid in family(init) if command_line(pid).endswith(f"/start.pyc {name}")]
     found = [pid for pid in found if "/tini" not in command_line(pid)]
     assert found, f"no process of {name} on the node"
     return found

@@ -1,16 +1,16 @@
-"""Run a program of the image: `start.py PROGRAM`, as `python -m PROGRAM` would.
+"""Run a program of the image: `start.pyc PROGRAM`, as `python -m PROGRAM` would.
 
 What a program imports, Python's own modules too, comes out of the bundle beside this file if it has one: to look for
 140 files and read them is a sixth of the time that a queue-proxy needs to start, and each new pod waits for one.
 """
 
-from __future__ import annotations
-
 import marshal
+import os
 import sys
 
-# As importlib.machinery has it, which needs modules itself.
+# As importlib.machinery has them, which needs modules itself.
 from _frozen_importlib import ModuleSpec
+from _frozen_importlib_external import ExtensionFileLoader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,11 @@ LAZY = frozenset(
         "asyncio.staggered",
         "asyncio.trsock",
         "base64",
+        "inspect",
         "linecache",
         "locale",
         "queue",
+        "ssl",
         "textwrap",
         "tokenize",
     )
@@ -38,7 +40,7 @@ LAZY = frozenset(
 class Lazy(ModuleType):
     """A module that is there and not loaded yet. (That of importlib.util is loaded when it is imported once more.)"""
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> "Any":
         self.__class__ = ModuleType  # type: ignore[assignment]
         self.__loader__.load(self)  # type: ignore[union-attr]
         return getattr(self, name)
@@ -48,14 +50,16 @@ class Bundle:
     """Finds and loads the modules in a file that image/bundle.py has made."""
 
     def __init__(self, path: str) -> None:
-        with open(path, "rb") as file:
-            self._modules: dict[str, tuple[str, bool, bytes]] = marshal.loads(file.read())
+        self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        size = int.from_bytes(os.pread(self._file, 4, 0), "little")
+        self._begin = 4 + size
+        self._modules: dict[str, tuple[str, bool, int, int]] = marshal.loads(os.pread(self._file, size, 4))
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in self._modules:
             return None
-        source, is_package, _ = self._modules[name]
-        loader: Any = self
+        source, is_package, _, size = self._modules[name]
+        loader: Any = self if size else ExtensionFileLoader(name, source)
         spec = ModuleSpec(name, loader, origin=source)
         if is_package:
             spec.submodule_search_locations = [source.rpartition("/")[0]]
@@ -72,8 +76,8 @@ class Bundle:
             self.load(module)
 
     def load(self, module: ModuleType) -> None:
-        _, _, code = self._modules.pop(module.__name__)
-        exec(marshal.loads(code), module.__dict__)
+        _, _, place, size = self._modules[module.__name__]
+        exec(marshal.loads(os.pread(self._file, size, self._begin + place)), module.__dict__)
 
 
 def main() -> None:

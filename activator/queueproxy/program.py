@@ -98,7 +98,7 @@ class Sidecar:
             self._server.prepare_http2()
         self.statistics.start()
         self._daemons.spawn(self._announce_once_ready(), "announcement")
-        if settings.has_certificate():
+        if settings.certificates:
             await self._start_tls()
 
     async def serve_until(self, stopped: asyncio.Future[Any]) -> None:

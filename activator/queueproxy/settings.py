@@ -1,4 +1,5 @@
-"""Settings of a queue-proxy: each with its unit, default and source. Only `parse` reads a mapping."""
+"""Settings of a queue-proxy: each with its unit, default and source. Only `parse` reads a mapping, and looks whether
+there is a certificate."""
 
 from __future__ import annotations
 
@@ -42,8 +43,8 @@ class Settings(NamedTuple):
     """All settings of one queue-proxy (spec dataplane 3.1).
 
     `container_concurrency` 0 is no limit; `response_start_timeout_s` and `idle_timeout_s` 0 are off.
-    `probes` must all pass for the app to be ready; none: it always is. `certificates` is the folder that may have
-    tls.crt and tls.key. (No dataclass: making one takes a millisecond of each cold start.)
+    `probes` must all pass for the app to be ready; none: it always is. `certificates` is the folder that has
+    tls.crt and tls.key; empty is no TLS. (No dataclass: making one takes a millisecond of each cold start.)
     """
 
     container_concurrency: int
@@ -58,7 +59,7 @@ class Settings(NamedTuple):
     pod_uid: str = ""
     tls_port: int = TLS_PORT
     tls: TlsOptions = TlsOptions()
-    certificates: str = CERTIFICATES
+    certificates: str = ""
     observability: Observability = Observability()
     user_metrics_port: int = USER_METRICS_PORT
     timeout_s: float = TIMEOUT_DEFAULT_S
@@ -82,9 +83,10 @@ class Settings(NamedTuple):
         """Where the app listens; IPv4 loopback only."""
         return ("127.0.0.1", self.user_port)
 
-    def has_certificate(self) -> bool:
-        """Whether there is TLS: both files are there."""
-        return all(os.path.isfile(os.path.join(self.certificates, name)) for name in ("tls.crt", "tls.key"))
+    @property
+    def uses_tls(self) -> bool:
+        """Whether some connection will need it: one that comes in, or a probe's."""
+        return bool(self.certificates) or any(probe.scheme == "https" for probe in self.probes)
 
     @classmethod
     def parse(cls, environ: Mapping[str, str]) -> Settings:
@@ -110,7 +112,7 @@ class Settings(NamedTuple):
             pod_uid=env.required(environ, "SERVING_POD_UID", "the pod's uid") if announce_to else "",
             tls_port=env.port(environ, "QUEUE_SERVING_TLS_PORT"),
             tls=TlsOptions(*(environ.get(f"QUEUE_PROXY_TLS_{name.upper()}", "") for name in TlsOptions._fields)),
-            certificates=environ.get("SWELL_CERTIFICATES") or CERTIFICATES,
+            certificates=_certificates(environ.get("SWELL_CERTIFICATES") or CERTIFICATES),
             observability=_observability(environ, "OBSERVABILITY_CONFIG"),
             user_metrics_port=env.port(environ, "METRICS_PROMETHEUS_PORT", USER_METRICS_PORT),
             timeout_s=timeout_s,
@@ -126,6 +128,12 @@ class Settings(NamedTuple):
             statistics_port=env.port(environ, "SWELL_STATISTICS_PORT", STATISTICS_PORT),
             log_level=_log_level(environ, "SERVING_LOGGING_LEVEL"),
         )
+
+
+def _certificates(folder: str) -> str:
+    """The folder if both files are there."""
+    there = all(os.path.isfile(os.path.join(folder, name)) for name in ("tls.crt", "tls.key"))
+    return folder if there else ""
 
 
 def _present(environ: Mapping[str, str], key: str) -> str:

@@ -94,7 +94,12 @@ def host_config(config: ClusterConfig) -> HostConfig:
     """The programs of the cluster, in the order in which a stop ends them: traffic first."""
     return HostConfig(
         socket_path=str(config.host_socket),
-        preload=["activator.queueproxy.__main__", "activator.proxy.http2.downstream", "activator.proxy.http2.shared"],
+        preload=[
+            "activator.queueproxy.__main__",
+            "uvloop",
+            "activator.proxy.http2.downstream",
+            "activator.proxy.http2.shared",
+        ],
         programs=[
             _program("activator", "swell.local.activator_main", config, stop_order=0),
             _program("control-plane", "swell.local.controlplane", config, stop_order=1),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from swell.testing.peers import App, call
+from swell.testing.certificates import certify
+from swell.testing.peers import App, Caller, call
 from swell.testing.processes import rss_mb
 from swell.testing.sidecar import sidecar
 
@@ -71,16 +74,57 @@ def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> N
     assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py False 0\n")
 
 
-async def test_a_queue_proxy_runs_out_of_its_bundle(start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def command(start: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """What runs a queue-proxy out of its bundle, for Python."""
     path = os.pathsep.join((str(PROJECT), sysconfig.get_path("purelib")))
     monkeypatch.setenv("PYTHONPATH", path)
     bundle = start.with_name("activator.queueproxy.bundle")
-    subprocess.run([*PYTHON, PROJECT / "image/bundle.py", bundle, "activator.queueproxy"], check=True)
+    subprocess.run([*PYTHON, PROJECT / "image/bundle.py", bundle, "activator.queueproxy,uvloop"], check=True)
+    return (*PYTHON[1:], str(start), "activator.queueproxy")
+
+
+def has_ssl(pid: int) -> bool:
+    return "/_ssl." in Path(f"/proc/{pid}/maps").read_text()
+
+
+async def test_a_queue_proxy_runs_out_of_its_bundle(command: tuple[str, ...]) -> None:
     app = App()
     await app.start()
-    command = (*PYTHON[1:], str(start), "activator.queueproxy")
     async with sidecar(app, command, SERVING_READINESS_PROBE=TCP, SWELL_DRAIN_QUIET_S="0") as qp:
         assert (await call(qp.address)).status == 200
         assert rss_mb(qp.process.pid) < 30
+        assert not has_ssl(qp.process.pid)
         qp.terminate()
         assert await qp.ended() == 0
+
+
+async def test_out_of_its_bundle_a_queue_proxy_takes_tls(command: tuple[str, ...], tmp_path: Path) -> None:
+    certify(tmp_path, "hello")
+    app = App()
+    await app.start()
+    async with sidecar(app, command, SERVING_READINESS_PROBE=TCP, SWELL_CERTIFICATES=str(tmp_path)) as qp:
+        assert has_ssl(qp.process.pid)
+        tls = ssl.create_default_context(cafile=str(tmp_path / "tls.crt"))
+        caller = Caller(*await asyncio.open_connection(*qp.tls, ssl=tls, server_hostname="hello"))
+        caller.send()
+        assert (await caller.answer()).status == 200
+
+
+async def test_out_of_its_bundle_a_queue_proxy_probes_over_tls(command: tuple[str, ...], tmp_path: Path) -> None:
+    certify(tmp_path, "hello")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
+    app = App()
+    await app.start()
+
+    async def healthy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(healthy, "127.0.0.1", 0, ssl=tls) as server:
+        port = server.sockets[0].getsockname()[1]
+        probe = json.dumps({"httpGet": {"port": port, "scheme": "HTTPS"}})
+        async with sidecar(app, command, SERVING_READINESS_PROBE=probe) as qp:
+            assert (await call(qp.address)).status == 200

@@ -13,6 +13,7 @@ import pytest
 
 from activator.queueproxy.probe import Outcome, Probe, attempt, parse_probes
 from swell.runtime.errors import SettingsError
+from swell.testing.certificates import certify
 from swell.testing.peers import free_port
 
 PASSED, ABSENT, FAILED = Outcome.PASSED, Outcome.ABSENT, Outcome.FAILED
@@ -79,14 +80,9 @@ async def test_a_tcp_probe_passes_when_somebody_listens() -> None:
 
 
 async def test_with_https_the_certificate_is_not_checked(tmp_path: Path) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
-        *("-keyout", tmp_path / "key", "-out", tmp_path / "crt", "-subj", "/CN=somebody.else"),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert await process.wait() == 0
+    certify(tmp_path, "somebody.else")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "crt", tmp_path / "key")
+    tls.load_cert_chain(tmp_path / "tls.crt", tmp_path / "tls.key")
     async with answering(head(200), tls=tls) as port:
         assert await attempt(Probe("httpGet", port, scheme="https", timeout_s=5)) is PASSED
 

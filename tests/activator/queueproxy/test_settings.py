@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from activator.queueproxy.probe import Probe
@@ -47,7 +50,9 @@ def test_the_port_says_what_the_app_speaks() -> None:
     assert Settings.parse(REQUIRED | {"QUEUE_SERVING_PORT": "8013"}).http2
 
 
-def test_all_that_is_optional_is_read() -> None:
+def test_all_that_is_optional_is_read(tmp_path: Path) -> None:
+    for name in ("tls.crt", "tls.key"):
+        (tmp_path / name).touch()
     settings = Settings.parse(
         REQUIRED
         | {
@@ -63,7 +68,7 @@ def test_all_that_is_optional_is_read() -> None:
             "SWELL_STATISTICS_PORT": "19090",
             "QUEUE_SERVING_TLS_PORT": "18112",
             "QUEUE_PROXY_TLS_MIN_VERSION": "1.2",
-            "SWELL_CERTIFICATES": "/elsewhere",
+            "SWELL_CERTIFICATES": str(tmp_path),
             "METRICS_PROMETHEUS_PORT": "19091",
             "OBSERVABILITY_CONFIG": encode(Observability(True, "{{.TraceID}}", True, "prometheus")),
             "ENABLE_HTTP_FULL_DUPLEX": "true",
@@ -71,7 +76,7 @@ def test_all_that_is_optional_is_read() -> None:
             "ENABLE_HTTP2_AUTO_DETECTION": "true",
         }
     )
-    assert (settings.tls_port, settings.tls, settings.certificates) == (18112, TlsOptions("1.2"), "/elsewhere")
+    assert (settings.tls_port, settings.tls, settings.certificates) == (18112, TlsOptions("1.2"), str(tmp_path))
     assert settings.observability == Observability(True, "{{.TraceID}}", True, "prometheus")
     assert settings.user_metrics_port == 19091
     assert (settings.response_start_timeout_s, settings.idle_timeout_s) == (10, 20)
@@ -79,6 +84,17 @@ def test_all_that_is_optional_is_read() -> None:
     assert settings.probes == (Probe("tcpSocket", 8080),)
     assert settings.announce_to == (("activator.swell-system.svc", 9090), ("::1", 81))
     assert (settings.drain_quiet_s, settings.admin_port, settings.statistics_port) == (1.5, 18022, 19090)
+
+
+def test_tls_is_for_who_has_both_files_or_a_probe_that_wants_it(tmp_path: Path) -> None:
+    (tmp_path / "tls.crt").touch()
+    half = REQUIRED | {"SWELL_CERTIFICATES": str(tmp_path)}
+    assert (Settings.parse(half).certificates, Settings.parse(half).uses_tls) == ("", False)
+    for scheme, wanted in (("HTTP", False), ("HTTPS", True)):
+        probe = json.dumps([{"tcpSocket": {"port": 0}}, {"httpGet": {"scheme": scheme}}])
+        assert Settings.parse(half | {"SERVING_READINESS_PROBE": probe}).uses_tls == wanted
+    (tmp_path / "tls.key").touch()
+    assert Settings.parse(half).uses_tls
 
 
 @pytest.mark.parametrize(("timeout_s", "quiet_s"), [("10", 5), ("0", 30), ("600", 30)])

@@ -14,16 +14,10 @@ import pytest
 from activator.queueproxy.settings import TlsOptions
 from activator.queueproxy.tls import Certificate, make_context
 from swell.runtime.errors import SettingsError, SwellError
+from swell.testing.certificates import certify
 from swell.testing.clock import ManualClock
 from swell.testing.peers import Address, App, Caller, echo
 from swell.testing.sidecar import sidecar
-
-
-def certify(folder: Path, name: str) -> None:
-    """A new pair in `folder`, for this name."""
-    options = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"]
-    options += ["-addext", f"subjectAltName=DNS:{name}", "-keyout", str(folder / "tls.key")]
-    subprocess.run(["openssl", "req", *options, "-out", str(folder / "tls.crt")], check=True, capture_output=True)
 
 
 async def connect(address: Address, folder: Path, name: str, **versions: ssl.TLSVersion) -> Caller:
