@@ -68,6 +68,12 @@ def condition_of(obj: Mapping[str, Any], type_: str = "Ready") -> Obj:
     return {}
 
 
+def is_ready(obj: Mapping[str, Any]) -> bool:
+    """Whether Ready is written as True, and was judged at the object's present generation."""
+    current = (obj.get("status") or {}).get("observedGeneration") == obj["metadata"].get("generation")
+    return current and condition_of(obj).get("status") == "True"
+
+
 def is_controlled_by(obj: Mapping[str, Any], uid: str) -> bool:
     """Whether the object's controller has this uid."""
     reference = controller_of(obj)

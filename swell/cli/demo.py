@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from swell.api.kinds import SERVICE
-from swell.api.meta import Obj, condition_of
+from swell.api.meta import Obj, is_ready
 from swell.cli.live import Sample, View
 from swell.cli.load import FirstRequest, Load, request_once, run_load
 from swell.cli.observe import Observer, numbers_of, observe
@@ -83,7 +83,7 @@ async def _main_job(
     await client.create(SERVICE, demo_service(window))
     console.print(f"deployed {sample(NAME)}/service.yaml with a window of {window} and a target of 10 requests per pod")
     async with observe(client, NAMESPACE, NAME, numbers_of(direct(config.autoscaler_url))) as observer:
-        await _until(observer, lambda: _is_ready(observer.service))
+        await _until(observer, lambda: observer.service is not None and is_ready(observer.service))
         console.print(f"ready at {(observer.service or {})['status']['url']}")
         await _to_zero(console, observer, checks, "idle: scales to zero")
         await _cold(console, config, checks)
@@ -159,10 +159,6 @@ async def _until(observer: Observer, holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(WAIT_S):
         while not holds():
             await observer.changed()
-
-
-def _is_ready(service: Obj | None) -> bool:
-    return service is not None and condition_of(service).get("status") == "True"
 
 
 def _good(first: FirstRequest) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from swell.api.kinds import SERVICE, Kind
-from swell.api.meta import Obj, condition_of
+from swell.api.meta import Obj, condition_of, is_ready
 from swell.cli.context import connect
 from swell.cli.manifests import apply_patch, describe, read_manifests, remembering
 from swell.kube.discovery import NoSuchKind
@@ -95,28 +95,23 @@ async def _until_ready(client: RestClient, service: Obj, wait_s: float) -> None:
     last = service
     try:
         async with asyncio.timeout(wait_s):
-            while not _is_ready(last):
+            while not is_ready(last):
                 listed = await client.list(SERVICE, meta["namespace"], field_selector=selector)
                 last = listed.items[0] if listed.items else last
-                if _is_ready(last):
+                if is_ready(last):
                     break
                 async for event in client.watch(
                     SERVICE, meta["namespace"], resource_version=listed.resource_version, field_selector=selector
                 ):
                     if event.type != "BOOKMARK":
                         last = event.object
-                    if _is_ready(last):
+                    if is_ready(last):
                         break
     except TimeoutError:
         raise NotReady(
             f"Service {meta['namespace']}/{meta['name']} is not Ready after {wait_s:g} s: {_why(last)}"
         ) from None
     print(f"{describe(SERVICE, last)} is ready at {last['status'].get('url', '')}")
-
-
-def _is_ready(service: Obj) -> bool:
-    current = service.get("status", {}).get("observedGeneration") == service["metadata"].get("generation")
-    return current and condition_of(service).get("status") == "True"
 
 
 def _why(service: Obj) -> str:

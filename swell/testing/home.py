@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from swell.api.kinds import DEPLOYMENT, POD, REVISION, SERVICE, Kind
-from swell.api.meta import condition_of
+from swell.api.meta import condition_of, is_ready
 from swell.kube.errors import AlreadyExists, NotFound
 from swell.kube.rest import RestClient
 from swell.local import images as local
@@ -328,12 +328,6 @@ class Objects:
             DEPLOYMENT, self.home.namespace, label_selector=f"serving.knative.dev/service={service}"
         )
         return listed.items
-
-
-def is_ready(obj: Obj) -> bool:
-    """Ready at the current generation."""
-    current = obj.get("status", {}).get("observedGeneration") == obj["metadata"].get("generation")
-    return current and condition_of(obj).get("status") == "True"
 
 
 def pod_is_ready(pod: Obj) -> bool:

@@ -26,7 +26,7 @@ from swell.api.kinds import (
     SERVICE,
     Kind,
 )
-from swell.api.meta import Obj, condition_of
+from swell.api.meta import Obj, condition_of, is_ready
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
 from swell.runtime.clock import SystemClock
@@ -215,11 +215,6 @@ class Cluster:
             container["lastState"] = {"terminated": ended}
         status = {"phase": "Pending", "containerStatuses": [container]}
         return await self.kube.update(POD, {**made, "status": status}, subresource="status")
-
-
-def is_ready(obj: Obj) -> bool:
-    current = obj.get("status", {}).get("observedGeneration") == obj["metadata"]["generation"]
-    return current and condition_of(obj).get("status") == "True"
 
 
 @pytest.fixture

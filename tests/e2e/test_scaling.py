@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from swell.api.kinds import POD_AUTOSCALER, REVISION
-from swell.api.meta import condition_of
-from swell.testing.home import Objects, is_ready, pod_is_ready, unique
+from swell.api.meta import condition_of, is_ready
+from swell.testing.home import Objects, pod_is_ready, unique
 
 QUICK = {"window": "6s"}
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from swell.api.meta import Obj, condition_of
+from swell.api.meta import Obj, is_ready
 from swell.cli.installation.programs import Program, programs
 from swell.cli.installation.render import VERSION
 
@@ -47,7 +47,7 @@ def report(seen: Snapshot) -> Report:
         *(f"{program.name:<11} {program.ready}/{program.wanted} ready{_leader(program, seen)}" for program in found),
         f"webhook     {_webhook(seen)}",
         f"gateway     {addresses(seen.gateway)}",
-        f"services    {len(seen.services)}, {sum(map(_is_ready, seen.services))} of them ready",
+        f"services    {len(seen.services)}, {sum(map(is_ready, seen.services))} of them ready",
         f"revisions   {_revisions(seen.revisions)}",
     )
     return Report(lines, tuple(_problems(seen, found)))
@@ -96,10 +96,6 @@ def _without_authority(webhooks: Sequence[Obj]) -> list[str]:
         for configuration in webhooks
         if not all(each["clientConfig"].get("caBundle") for each in configuration.get("webhooks") or ())
     ]
-
-
-def _is_ready(obj: Obj) -> bool:
-    return condition_of(obj).get("status") == "True"
 
 
 def _revisions(revisions: Sequence[Obj]) -> str:

@@ -21,9 +21,8 @@ DEADLINE_MAX_S: Final = 2**31 - 1
 
 def make_status(deployment: Obj, sets: Sets, now_s: float) -> tuple[Obj, float | None]:
     """The status, and in how many seconds it changes by itself (the progress deadline); None if it does not."""
-    old: Obj = deployment.get("status") or {}
-    counts = _counts(deployment, sets, old)
-    progressing = _progressing(deployment, sets, old, counts, now_s)
+    counts = _counts(deployment, sets)
+    progressing = _progressing(deployment, sets, counts, now_s)
     conditions = [_available(deployment, counts, now_s)]
     if progressing is not None:
         conditions.append(progressing)
@@ -38,7 +37,12 @@ def is_complete(deployment: Obj, counts: Obj) -> bool:
     return all(counts.get(key, 0) == replicas for key in ("updatedReplicas", "replicas", "availableReplicas"))
 
 
-def _counts(deployment: Obj, sets: Sets, old: Obj) -> Obj:
+def _before(deployment: Obj) -> Obj:
+    """The status as it was written last."""
+    return deployment.get("status") or {}
+
+
+def _counts(deployment: Obj, sets: Sets) -> Obj:
     everything = sets.all()
     available = rollout.available(*everything)
     return {
@@ -48,7 +52,7 @@ def _counts(deployment: Obj, sets: Sets, old: Obj) -> Obj:
         "readyReplicas": rollout.ready(*everything),
         "availableReplicas": available,
         "unavailableReplicas": max(0, rollout.wanted(*everything) - available),
-        "collisionCount": old.get("collisionCount", 0),
+        "collisionCount": _before(deployment).get("collisionCount", 0),
     }
 
 
@@ -66,7 +70,7 @@ def _available_min(deployment: Obj) -> int:
     return Bounds.of(deployment).available_min
 
 
-def _progressing(deployment: Obj, sets: Sets, old: Obj, counts: Obj, now_s: float) -> Obj | None:
+def _progressing(deployment: Obj, sets: Sets, counts: Obj, now_s: float) -> Obj | None:
     """Once complete it stays so until the template changes: scaling is no rollout."""
     seen = condition_of(deployment, "Progressing")
     if _deadline_s(deployment) is None:
@@ -82,7 +86,7 @@ def _progressing(deployment: Obj, sets: Sets, old: Obj, counts: Obj, now_s: floa
         return _condition(deployment, "Progressing", "True", COMPLETE, message, now_s)
     if not seen or (seen["reason"] != PAUSED and not _names(seen, name)):
         return _moved(deployment, CREATED, f'Created new replica set "{name}"', now_s)
-    if seen["reason"] in (COMPLETE, PAUSED) or _has_moved(old, counts):
+    if seen["reason"] in (COMPLETE, PAUSED) or _has_moved(_before(deployment), counts):
         return _moved(deployment, UPDATED, f'ReplicaSet "{name}" is progressing.', now_s)
     if seen["reason"] != TIMED_OUT and _deadline_in_s(deployment, seen, now_s) is None:
         message = f'ReplicaSet "{name}" has timed out progressing.'
