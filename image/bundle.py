@@ -1,7 +1,8 @@
 """Put what a program imports into one file, for image/start.py: `bundle.py FILE PROGRAM[,MODULE...] ROOT...`.
 
 Run by the Python that is to read it. Sources that lie below a root will lie at the same place below `/`. The modules
-are what the program imports when it runs already. The file: 4 bytes of the index's length, the index, the code.
+are what the program imports when it runs already. The file: 4 bytes of the length of the head, the head, the code. The
+head is a pair of the modules and of the patterns that they compile.
 """
 
 # ruff: noqa: E402
@@ -10,9 +11,12 @@ import sys
 # There before any module can come out of a bundle.
 BEFORE = frozenset(sys.modules)
 
+import _sre  # type: ignore[import-not-found]
 import importlib
 import marshal
+import re
 from importlib.machinery import ExtensionFileLoader, SourceFileLoader
+from typing import Any
 
 # Asserts of ours stay. Those of others do not, nor do their docstrings: a tenth of what is read.
 OURS = frozenset(("activator", "swell"))
@@ -38,8 +42,23 @@ def bundle(modules: list[str], roots: list[str]) -> bytes:
         index[spec.name] = (place, spec.submodule_search_locations is not None, size, len(code))
         codes.append(code)
         size += len(code)
-    head = marshal.dumps(index)
+    head = marshal.dumps((index, patterns()))
     return b"".join((len(head).to_bytes(4, "little"), head, *codes))
+
+
+def patterns() -> list[tuple[Any, int, tuple[Any, ...]]]:
+    """What is in re's cache: pattern, flags, and what makes it, as arguments of `_sre.compile`."""
+    asked = [(pattern, flags) for _, pattern, flags in re._cache]  # type: ignore[attr-defined]
+    made: list[tuple[Any, ...]] = []
+    real, _sre.compile = _sre.compile, lambda *how: made.append(how)
+    for pattern, flags in asked:
+        re._compiler.compile(pattern, flags)  # type: ignore[attr-defined]
+    _sre.compile = real
+    # Flags and code are of ints with names.
+    return [
+        (*key, (pattern, int(flags), list(map(int, code)), *others))
+        for key, (pattern, flags, code, *others) in zip(asked, made, strict=True)
+    ]
 
 
 def main() -> None:

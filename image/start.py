@@ -53,7 +53,9 @@ class Bundle:
         self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         size = int.from_bytes(os.pread(self._file, 4, 0), "little")
         self._begin = 4 + size
-        self._modules: dict[str, tuple[str, bool, int, int]] = marshal.loads(os.pread(self._file, size, 4))
+        head = marshal.loads(os.pread(self._file, size, 4))
+        self._modules: dict[str, tuple[str, bool, int, int]] = head[0]
+        self._patterns: list[tuple[Any, int, tuple[Any, ...]]] = head[1]
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         if name not in self._modules:
@@ -78,6 +80,10 @@ class Bundle:
     def load(self, module: ModuleType) -> None:
         _, _, place, size = self._modules[module.__name__]
         exec(marshal.loads(os.pread(self._file, size, self._begin + place)), module.__dict__)
+        if module.__name__ == "re":
+            # To compile them takes more than most modules.
+            make = module._compiler._sre.compile
+            module._cache.update(((type(text), text, flags), make(*how)) for text, flags, how in self._patterns)
 
 
 def main() -> None:
@@ -91,7 +97,7 @@ def main() -> None:
 
         runpy.run_module(program, run_name="__main__", alter_sys=True)
         return
-    sys.meta_path.insert(-1, bundle)  # what is built in or frozen needs no bundle
+    sys.meta_path.insert(0, bundle)
     import importlib
 
     sys.exit(importlib.import_module(f"{program}.__main__").main())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _sre
 import asyncio
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from image.bundle import patterns
 from swell.testing.certificates import certify
 from swell.testing.peers import App, Caller, call
 from swell.testing.processes import rss_mb
@@ -22,12 +25,17 @@ from swell.testing.sidecar import sidecar
 PROJECT = Path(__file__).parents[2]
 PYTHON = (sys.executable, "-S", "-P")
 TCP = json.dumps({"tcpSocket": {"port": 0}})
+PART = """
+import queue, re
+compiled = (str, "t(h)ere", 0) in re._cache
+WORD = re.compile("t(h)ere").match("there")[0]
+"""
 MAIN = """
 import queue, sys
 from program import part
 def main():
     loaded = "Queue" in vars(queue)
-    print(__name__, sys.argv, part.WORD, part.__file__, loaded, queue.Queue().qsize())
+    print(__name__, sys.argv, part.WORD, part.__file__, loaded, part.compiled, queue.Queue().qsize())
     return 3
 if __name__ == "__main__":
     sys.exit(main())
@@ -45,7 +53,7 @@ def sources(tmp_path: Path) -> Path:
     package = tmp_path / "root/site/program"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    (package / "part.py").write_text("import queue; WORD = 'there'")
+    (package / "part.py").write_text(PART)
     (package / "__main__.py").write_text(MAIN)
     return package
 
@@ -59,7 +67,7 @@ def run(*arguments: object, path: Path) -> tuple[int, str]:
 def test_a_program_without_a_bundle_runs_as_with_m(start: Path, sources: Path) -> None:
     code, told = run(start, "program", "word", path=sources.parent)
     main = str(sources / "__main__.py")
-    assert (code, told) == (3, f"__main__ {[main, 'word']} there {sources / 'part.py'} True 0\n")
+    assert (code, told) == (3, f"__main__ {[main, 'word']} there {sources / 'part.py'} True False 0\n")
 
 
 def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> None:
@@ -71,7 +79,14 @@ def test_a_program_runs_out_of_its_bundle_alone(start: Path, sources: Path) -> N
     shutil.rmtree(root)
     code, told = run(start, "program", "word", path=sources.parent)
     # Where the source will lie in the image.
-    assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py False 0\n")
+    assert (code, told) == (3, "program.__main__ ['program', 'word'] there /site/program/part.py False True 0\n")
+
+
+def test_patterns_are_kept_as_re_compiles_them() -> None:
+    kept = patterns()
+    assert len(kept) > 20
+    for text, flags, how in kept:
+        assert _sre.compile(*how) == re.compile(text, flags), text
 
 
 @pytest.fixture
