@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from autoscaler.ledger.codec import encode
 from autoscaler.ledger.ledger import Ledger
@@ -20,40 +21,52 @@ PIECES_BYTES_MAX: Final = 8 * 2**20
 
 _SCHEMA: Final = "CREATE TABLE IF NOT EXISTS pieces(id INTEGER PRIMARY KEY, body BLOB NOT NULL)"
 
+T = TypeVar("T")
+
 logger = log.get(__name__)
 
 
 class FileStore:
-    """A SQLite file: rows are added as they come, and now and then all is written anew. I/O is done in threads.
+    """A SQLite file: rows are added as they come, and now and then all is written anew.
 
-    A file that is damaged is set aside, and a new one begun.
+    A file that is damaged is set aside, and a new one begun. One thread does all I/O, one piece after the other: what
+    is under way ends before the next begins, also if who waited for it was cancelled.
     """
 
     period_s = 2.0
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._thread = ThreadPoolExecutor(1, "ledger")
         self._connection: sqlite3.Connection | None = None
         self._saved = 0
         self._pieces = PIECES_MAX  # the first save writes everything: what was loaded is numbered anew
         self._bytes = 0
 
     async def load(self) -> list[bytes]:
-        with _told():
-            return await asyncio.to_thread(self._load)
+        return await self._do(self._load)
 
     async def save(self, ledger: Ledger) -> None:
+        await self._idle()
         whole = self._pieces >= PIECES_MAX or self._bytes > PIECES_BYTES_MAX
         rows, keys = ledger.snapshot() if whole else ledger.since(self._saved)
         number = ledger.numbered
-        with _told():
-            written = await asyncio.to_thread(lambda: self._write(encode(rows, keys), whole=whole))
-        self._saved = number
-        self._pieces, self._bytes = (1, 0) if whole else (self._pieces + 1, self._bytes + written)
+        await self._do(lambda: self._write(encode(rows, keys), number, whole=whole))
 
     async def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
+        await self._do(self._close)
+        self._thread.shutdown(wait=False)
+
+    async def _idle(self) -> None:
+        """Until what was begun before is done."""
+        await self._do(lambda: None)
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """What SQLite cannot do is told as that the file cannot be used."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as exc:
+            raise OSError(str(exc)) from exc
 
     def _load(self) -> list[bytes]:
         try:
@@ -79,7 +92,7 @@ class FileStore:
         self._connection.execute(_SCHEMA)
         return [body for (body,) in self._connection.execute("SELECT body FROM pieces ORDER BY id")]
 
-    def _write(self, body: bytes, *, whole: bool) -> int:
+    def _write(self, body: bytes, number: int, *, whole: bool) -> None:
         connection = self._connection
         assert connection is not None, "loaded before it is saved to"
         with contextlib.closing(connection.cursor()) as cursor:
@@ -88,13 +101,9 @@ class FileStore:
                 cursor.execute("DELETE FROM pieces")
             cursor.execute("INSERT INTO pieces(body) VALUES (?)", (body,))
             cursor.execute("COMMIT")
-        return len(body)
+        self._saved = number
+        self._pieces, self._bytes = (1, 0) if whole else (self._pieces + 1, self._bytes + len(body))
 
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """What SQLite cannot do is told as that the file cannot be used."""
-    try:
-        yield
-    except sqlite3.Error as exc:
-        raise OSError(str(exc)) from exc
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()

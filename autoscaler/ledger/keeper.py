@@ -74,9 +74,9 @@ class Keeper:
             async with asyncio.timeout(LAST_SAVE_S):
                 if self._works:
                     await self._save()
+                await self._store.close()
         except TimeoutError:
             logger.warning("the ledger was not saved in time")
-        await self._store.close()
 
     async def _save(self) -> None:
         number = self._ledger.numbered
