@@ -15,6 +15,8 @@ from swell.testing.kubernetes import Installed
 
 EXAMPLES = Path(__file__).parents[2] / "samples/ingress"
 ROUTING_S = 30.0
+NOT_ROUTED = "404 page not found\n"
+"""Traefik's answer where it has no route. The front door's names the host."""
 # What a person has who applies the examples: a controller with its classes, and a Gateway in a namespace of its own.
 CLASSES = [
     {
@@ -70,8 +72,11 @@ async def through(request: pytest.FixtureRequest, controller: str, objects: Obje
     home = objects.home
     text = (EXAMPLES / request.param).read_text().replace("example.com", home.domain.partition(":")[0])
     home.kubectl("apply", "-f", "-", stdin=text)
-    yield Objects(replace(home, gateway=controller), objects.kube, objects.session)
+    through = Objects(replace(home, gateway=controller), objects.kube, objects.session)
+    yield through
     home.kubectl("delete", "-f", "-", stdin=text)
+    # The controller hears of it later: until then it would pass requests on in place of the next example.
+    await through.until_answer("nobody", lambda answer: answer.text == NOT_ROUTED, timeout_s=ROUTING_S)
 
 
 async def deployed(through: Objects, objects: Objects, prefix: str) -> str:
