@@ -31,7 +31,8 @@ PROGRAMS: Final = ("activator", "autoscaler", "controller", "activator.queueprox
 # What runs a program, and what those that have one import from: a pod waits for its queue-proxy.
 START: Final = "usr/lib/swell/start.pyc"
 BUNDLED: Final = "activator.queueproxy"
-BUNDLED_TOO: Final = "uvloop"
+# With what it imports only when it runs, as image/bundle.py takes them.
+BUNDLED_MODULES: Final = f"{BUNDLED},uvloop"
 
 
 def make_base(tree: Path) -> None:
@@ -68,7 +69,7 @@ def make_project(tree: Path, base: Path, dependencies: Path) -> None:
     bundle, roots = start.with_name(f"{BUNDLED}.bundle"), (tree, dependencies, base)
     # What tracebacks would say of columns is a tenth of what is read.
     options = ("-X", "no_debug_ranges", "-S", "-P", str(PROJECT / "image/bundle.py"))
-    run_python(base, *options, str(bundle), f"{BUNDLED},{BUNDLED_TOO}", *map(str, roots), site_of=roots)
+    run_python(base, *options, str(bundle), BUNDLED_MODULES, *map(str, roots), site_of=roots)
 
 
 def make_all(tree: Path) -> None:

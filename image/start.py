@@ -4,6 +4,7 @@ What a program imports, Python's own modules too, comes out of the bundle beside
 140 files and read them is a sixth of the time that a queue-proxy needs to start, and each new pod waits for one.
 """
 
+import _sre  # type: ignore[import-not-found]
 import marshal
 import os
 import sys
@@ -82,8 +83,8 @@ class Bundle:
         exec(marshal.loads(os.pread(self._file, size, self._begin + place)), module.__dict__)
         if module.__name__ == "re":
             # To compile them takes more than most modules.
-            make = module._compiler._sre.compile
-            module._cache.update(((type(text), text, flags), make(*how)) for text, flags, how in self._patterns)
+            for text, flags, how in self._patterns:
+                module._cache[type(text), text, flags] = _sre.compile(*how)
 
 
 def main() -> None:

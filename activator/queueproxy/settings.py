@@ -1,5 +1,4 @@
-"""Settings of a queue-proxy: each with its unit, default and source. Only `parse` reads a mapping, and looks whether
-there is a certificate."""
+"""Settings of a queue-proxy: each with its unit, default and source. Only `parse` looks outside."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ class FileStore:
         return await self._do(self._load)
 
     async def save(self, ledger: Ledger) -> None:
-        await self._idle()
+        # One that was cancelled may be under way: until it has noted what it wrote.
+        await self._do(lambda: None)
         whole = self._pieces >= PIECES_MAX or self._bytes > PIECES_BYTES_MAX
         rows, keys = ledger.snapshot() if whole else ledger.since(self._saved)
         number = ledger.numbered
@@ -57,12 +58,8 @@ class FileStore:
         await self._do(self._close)
         self._thread.shutdown(wait=False)
 
-    async def _idle(self) -> None:
-        """Until what was begun before is done."""
-        await self._do(lambda: None)
-
     async def _do(self, work: Callable[[], T]) -> T:
-        """What SQLite cannot do is told as that the file cannot be used."""
+        """In the thread. What SQLite cannot do is told as that the file cannot be used."""
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except sqlite3.Error as exc:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from image.bundle import patterns
+from image.rootfs import BUNDLED, BUNDLED_MODULES
 from swell.testing.certificates import certify
 from swell.testing.peers import App, Caller, call
 from swell.testing.processes import rss_mb
@@ -94,9 +95,9 @@ def command(start: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
     """What runs a queue-proxy out of its bundle, for Python."""
     path = os.pathsep.join((str(PROJECT), sysconfig.get_path("purelib")))
     monkeypatch.setenv("PYTHONPATH", path)
-    bundle = start.with_name("activator.queueproxy.bundle")
-    subprocess.run([*PYTHON, PROJECT / "image/bundle.py", bundle, "activator.queueproxy,uvloop"], check=True)
-    return (*PYTHON[1:], str(start), "activator.queueproxy")
+    bundle = start.with_name(f"{BUNDLED}.bundle")
+    subprocess.run([*PYTHON, PROJECT / "image/bundle.py", bundle, BUNDLED_MODULES], check=True)
+    return (*PYTHON[1:], str(start), BUNDLED)
 
 
 def has_ssl(pid: int) -> bool:
