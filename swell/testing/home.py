@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import aiohttp
 
-from swell.api.kinds import DEPLOYMENT, POD, REVISION, SERVICE, Kind
+from swell.api.kinds import DEPLOYMENT, EVENT, POD, POD_AUTOSCALER, REVISION, SERVICE, Kind
 from swell.api.meta import condition_of, is_ready
 from swell.kube.errors import AlreadyExists, NotFound
 from swell.kube.rest import RestClient
@@ -235,8 +235,11 @@ class Objects:
             raise AssertionError(f"{kind} {name} never came to it:\n{json.dumps(last, indent=1)}") from None
 
     async def ready(self, name: str, *, timeout_s: float = WAIT_S) -> Obj:
-        """The Service once it is Ready at its current generation."""
-        return await self.until(SERVICE, name, is_ready, timeout_s=timeout_s)
+        """The Service once it is Ready at its current generation; the error tells what it waits for."""
+        try:
+            return await self.until(SERVICE, name, is_ready, timeout_s=timeout_s)
+        except AssertionError as never:
+            raise AssertionError(f"{never}\n{await self._below(name)}") from None
 
     async def deploy(self, service: Obj) -> Obj:
         """Apply and wait until Ready."""
@@ -309,6 +312,19 @@ class Objects:
         async with self.session.request(method, self.home.url(path), headers=headers, **options) as answer:
             body = await answer.read()
             return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, body)
+
+    async def _below(self, service: str) -> str:
+        """A line for each object of a Service, with what its status says, and for each event of theirs."""
+        lines = []
+        for kind in (REVISION, POD_AUTOSCALER, DEPLOYMENT, POD):
+            listed = await self.kube.list(
+                kind, self.home.namespace, label_selector=f"serving.knative.dev/service={service}"
+            )
+            lines += [f"{kind.kind} {obj['metadata']['name']}: {json.dumps(obj.get('status'))}" for obj in listed.items]
+        for event in (await self.kube.list(EVENT, self.home.namespace)).items:
+            if event["involvedObject"]["name"].startswith(service):
+                lines.append(f"{event.get('lastTimestamp')} {event['involvedObject']['name']}: {event['message']}")
+        return "\n".join(lines)
 
     async def clean(self) -> None:
         for name in self.made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 
@@ -10,6 +11,7 @@ from swell.api.kinds import NODE
 from swell.testing.home import Objects, unique
 from swell.testing.kubernetes import Installed
 from swell.testing.load import load
+from swell.testing.node.node import Node
 from swell.testing.waiting import until
 
 pytestmark = pytest.mark.timeout(400)
@@ -36,10 +38,19 @@ async def takes_connections(host: str, port: int) -> bool:
     return True
 
 
-async def test_a_minute_without_the_api_server(kubernetes_cluster: Installed) -> None:
+@pytest.fixture
+def node(kubernetes_cluster: Installed) -> Iterator[Node]:
+    """Afterwards it is good for the tests that follow."""
     node = kubernetes_cluster.node
     if node is None:
         pytest.skip("the API server of a cluster that is not ours stays up")
+    yield node
+    if node.process("kube-apiserver") is None:
+        node.start_part("kube-apiserver")
+    node.restart_followers()
+
+
+async def test_a_minute_without_the_api_server(node: Node, kubernetes_cluster: Installed) -> None:
     home = kubernetes_cluster.home
     host, _, port = home.gateway.rpartition(":")
     busy, idle = unique("busy"), unique("idle")

@@ -21,6 +21,8 @@ from swell.testing.waiting import WAIT_S, until
 
 # A node is started within some of these.
 pytestmark = pytest.mark.timeout(300)
+# Twice the longest pause of a kubelet's reflector, which its first attempt may come too early for.
+FOLLOWED_S = 120.0
 IMAGE = "dev.local/busybox:1"
 PAGE = "a real pod\n"
 MANIFEST = f"""
@@ -146,7 +148,11 @@ def test_pods_answer_while_the_api_server_is_away_and_are_the_same_when_it_is_ba
         assert get(f"http://{service}/") == PAGE
     finally:
         pods.start_part("kube-apiserver")
+        pods.restart_followers()
     assert field(pods, "pod/server", "{.metadata.uid}") == uid
+    # The kubelet asks for new pods again when it sees fit: the tests that follow count on it.
+    kubectl(pods, "run", "later", f"--image={IMAGE}", "--", "sleep", "10000")
+    kubectl(pods, "wait", "--for=condition=Ready", "pod/later", f"--timeout={FOLLOWED_S:.0f}s")
 
 
 def test_a_part_that_cannot_start_is_named_with_what_it_said_last(node: Node) -> None:

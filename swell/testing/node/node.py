@@ -119,6 +119,16 @@ class Node:
         if process is not None:
             process.kill()
 
+    def restart_followers(self) -> None:
+        """Start anew what follows the API server, but for the kubelet, whose pods would notice.
+
+        After it was away, by themselves, they ask for it again up to a minute later, kind by kind, and once more if it
+        was not all there yet: so long nothing comes of a new Deployment or Service.
+        """
+        for name in ("kube-controller-manager", "kube-scheduler", "kube-proxy"):
+            self.stop_part(name)
+            self.start_part(name)
+
     def process(self, name: str) -> Process | None:
         """The process of a part, or None if it does not run."""
         self._part(name)
