@@ -39,7 +39,7 @@ async def takes_connections(host: str, port: int) -> bool:
 
 
 @pytest.fixture
-def node(kubernetes_cluster: Installed) -> Iterator[Node]:
+def mortal(kubernetes_cluster: Installed) -> Iterator[Node]:
     """Afterwards it is good for the tests that follow."""
     node = kubernetes_cluster.node
     if node is None:
@@ -50,7 +50,7 @@ def node(kubernetes_cluster: Installed) -> Iterator[Node]:
     node.restart_followers()
 
 
-async def test_a_minute_without_the_api_server(node: Node, kubernetes_cluster: Installed) -> None:
+async def test_a_minute_without_the_api_server(mortal: Node, kubernetes_cluster: Installed) -> None:
     home = kubernetes_cluster.home
     host, _, port = home.gateway.rpartition(":")
     busy, idle = unique("busy"), unique("idle")
@@ -64,12 +64,12 @@ async def test_a_minute_without_the_api_server(node: Node, kubernetes_cluster: I
             await objects.until_pods(busy, lambda pods: len(pods) >= 3)
             await seen.more(50)
             before = await names(objects, busy), await names(objects, idle)
-            await asyncio.to_thread(node.stop_part, "kube-apiserver")
+            await asyncio.to_thread(mortal.stop_part, "kube-apiserver")
             answered = seen.answered
             await asyncio.sleep(AWAY_S)
             assert seen.answered - answered > AWAY_S, "they are answered meanwhile"
             assert (await objects.get(idle)).status == 200
-            await asyncio.to_thread(node.start_part, "kube-apiserver")
+            await asyncio.to_thread(mortal.start_part, "kube-apiserver")
             async with asyncio.timeout(AFTERWARDS_S + 60):
                 for _ in range(int(AFTERWARDS_S)):
                     await asyncio.sleep(1)
