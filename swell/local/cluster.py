@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
-from swell.local.ports import LOOPBACK, choose, require_free
+from swell.local.ports import LOOPBACK, Reserved, require_free
 from swell.runtime.errors import SwellError
 
 GATEWAY_PORT: Final = 8080
@@ -187,11 +187,11 @@ def _who_runs(state: Path) -> str:
     )
 
 
-def prepare(state: Path, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
+def prepare(state: Path, reserved: Reserved, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
     """Choose ports and folders for a start on `state`; raises `PortTaken`, `PortRefused`, `StateUnusable`.
 
     `gateway_port` 0 takes a free one. The other ports stay what they were in this state if they can: kubeconfigs
-    hold the API's, and pod templates the admin port.
+    hold the API's, and pod templates the admin port. All are in `reserved` then.
     """
     state = state.resolve()
     if gateway_port:
@@ -201,16 +201,16 @@ def prepare(state: Path, *, gateway_port: int, via_rest: bool) -> ClusterConfig:
             Path(state, folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         last = _last(state)
         run = _run_folder(state, last.run)
-    taken: set[int] = set()
-    gateway_port = gateway_port or choose(0, taken)
-    taken.add(gateway_port)
+    if gateway_port:
+        # If another cluster has it reserved, we were still told to take it.
+        reserved.take(gateway_port)
     config = ClusterConfig(
         state=str(state),
         run=str(run),
-        gateway_port=gateway_port,
-        admin_port=choose(last.admin_port, taken),
-        api_port=choose(last.api_port, taken),
-        autoscaler_port=choose(last.autoscaler_port, taken),
+        gateway_port=gateway_port or reserved.choose(),
+        admin_port=reserved.choose(last.admin_port),
+        api_port=reserved.choose(last.api_port),
+        autoscaler_port=reserved.choose(last.autoscaler_port),
         via_rest=via_rest,
         pid=os.getpid(),
     )

@@ -12,8 +12,9 @@ from swell.runtime.errors import SwellError
 
 LOOPBACK: Final = "127.0.0.1"
 # Below every system's range for outgoing connections, so that none of those can sit on a port of ours
-# while the program that listens there restarts.
-ASSIGNED_PORTS: Final = range(20_000, 30_000)
+# while the program that listens there restarts. No app is on a port of a cluster that starts.
+CLUSTER_PORTS: Final = range(20_000, 22_000)
+APP_PORTS: Final = range(22_000, 30_000)
 PORTS: Final = range(1, 65_536)
 
 
@@ -45,15 +46,43 @@ def port_error(port: int, what: str, option: str, refused: OSError) -> SwellErro
     return PortRefused(f"port {port} for {what} cannot be had ({refused.strerror}): choose another with {option}")
 
 
-def choose(preferred: int, taken: set[int]) -> int:
-    """`preferred` if it is free, else any free port; never one of `taken`, to which it is added.
+class Reserved:
+    """Ports for one cluster, kept from the others of this machine until `close`, or until all who forked have ended.
 
-    At random: two clusters that start at the same moment would both find the first one free.
+    Others would find a port free while nobody listens there yet. As a mark the UDP port of that number is held, for
+    which nothing else has a use.
     """
-    candidates = itertools.chain([preferred], random.sample(ASSIGNED_PORTS, len(ASSIGNED_PORTS)))
-    port = next(port for port in candidates if port and port not in taken and refusal_of(port) is None)
-    taken.add(port)
-    return port
+
+    def __init__(self) -> None:
+        self._marks: dict[int, socket.socket] = {}
+
+    def choose(self, preferred: int = 0) -> int:
+        """`preferred` if it is free, else any free port; never the same one twice."""
+        candidates = itertools.chain([preferred], random.sample(CLUSTER_PORTS, len(CLUSTER_PORTS)))
+        return next(port for port in candidates if port and self.take(port))
+
+    def take(self, port: int) -> bool:
+        """Whether it was free, and is ours now."""
+        if port in self._marks:
+            return False
+        mark = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            mark.bind((LOOPBACK, port))
+        except OSError:
+            mark.close()
+            return False
+        # Not before: who had the mark until now listens.
+        if refusal_of(port) is not None:
+            mark.close()
+            return False
+        self._marks[port] = mark
+        return True
+
+    def close(self) -> None:
+        """Let go of them, in this process."""
+        for mark in self._marks.values():
+            mark.close()
+        self._marks.clear()
 
 
 def refusal_of(port: int, ip: str = LOOPBACK) -> OSError | None:

@@ -13,12 +13,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from swell.local import cluster
 from swell.local.cluster import ClusterConfig, locked, prepare, remove_run_folder, usable
 from swell.local.host.config import HostConfig, Program
 from swell.local.images import Images
+from swell.local.ports import Reserved
 from swell.local.samples import sample
 from swell.runtime.errors import SwellError
 
@@ -58,17 +60,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(state: Path, options: argparse.Namespace) -> int:
-    with locked(state):
-        config = prepare(state, gateway_port=options.port, via_rest=options.via_rest)
-        try:
+    with locked(state), ExitStack() as stack:
+        with closing(Reserved()) as reserved:
+            config = prepare(state, reserved, gateway_port=options.port, via_rest=options.via_rest)
+            stack.callback(remove_run_folder, config)
             with usable(state):
                 _prepare_files(config)
+            # Its child has the ports reserved until the programs listen.
             _print_banner_when_ready(config)
-            from swell.local.host.main import run
+        from swell.local.host.main import run
 
-            return run(host_config(config))
-        finally:
-            remove_run_folder(config)
+        return run(host_config(config))
 
 
 def _prepare_files(config: ClusterConfig) -> None:

@@ -5,22 +5,24 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from swell.local import cluster
 from swell.local.cluster import AlreadyRunning, NoCluster, StateUnusable
-from swell.local.ports import LOOPBACK, PortRefused, PortTaken, port_error
+from swell.local.ports import LOOPBACK, PortRefused, PortTaken, Reserved, port_error
 from swell.local.up import main
 
 
 def test_a_state_is_held_by_one_process_and_says_who_has_it(tmp_path: Path) -> None:
     with cluster.locked(tmp_path):
-        config = cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
+        config = cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
         assert cluster.is_running(tmp_path)
         with pytest.raises(AlreadyRunning) as caught, cluster.locked(tmp_path):
             pass
@@ -36,12 +38,12 @@ def test_a_gateway_port_that_is_taken_is_refused_with_the_way_out(tmp_path: Path
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"port {port} for the gateway is taken.*--port"):
-            cluster.prepare(tmp_path, gateway_port=port, via_rest=False)
+            cluster.prepare(tmp_path, Reserved(), gateway_port=port, via_rest=False)
 
 
 def test_ports_stay_over_restarts_so_that_kubeconfigs_and_pod_templates_stay_true(tmp_path: Path) -> None:
-    first = cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
-    second = cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
+    first = cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
+    second = cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
     assert (first.admin_port, first.api_port, first.autoscaler_port) == (
         second.admin_port,
         second.api_port,
@@ -50,13 +52,25 @@ def test_ports_stay_over_restarts_so_that_kubeconfigs_and_pod_templates_stay_tru
     assert len({second.gateway_port, second.admin_port, second.api_port, second.autoscaler_port}) == 4
 
 
+def test_a_port_of_a_cluster_that_starts_is_no_other_clusters_even_if_nobody_listens_there_yet(tmp_path: Path) -> None:
+    with closing(Reserved()) as reserved:
+        first = cluster.prepare(tmp_path, reserved, gateway_port=0, via_rest=False)
+        (tmp_path / "other").mkdir()
+        shutil.copy(tmp_path / "cluster.json", tmp_path / "other")
+        other = cluster.prepare(tmp_path / "other", Reserved(), gateway_port=0, via_rest=False)
+        assert other.admin_port != first.admin_port
+        asked = cluster.prepare(tmp_path / "asked", Reserved(), gateway_port=first.admin_port, via_rest=False)
+        assert asked.gateway_port == first.admin_port, "who asks for one gets it, or hears why not"
+    assert Reserved().choose(first.admin_port) == first.admin_port
+
+
 def test_a_long_state_path_gets_a_short_folder_for_its_sockets(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
-    config = cluster.prepare(deep, gateway_port=0, via_rest=False)
+    config = cluster.prepare(deep, Reserved(), gateway_port=0, via_rest=False)
     try:
         assert len(str(config.link_socket)) < 104
         assert config.database.parent == deep
-        again = cluster.prepare(deep, gateway_port=0, via_rest=False)
+        again = cluster.prepare(deep, Reserved(), gateway_port=0, via_rest=False)
         assert again.run == config.run, "what a killed start left is used again"
     finally:
         cluster.remove_run_folder(config)
@@ -64,7 +78,7 @@ def test_a_long_state_path_gets_a_short_folder_for_its_sockets(tmp_path: Path) -
 
 
 def test_only_a_folder_of_ours_outside_of_the_state_is_removed(tmp_path: Path) -> None:
-    config = cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
+    config = cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
     cluster.remove_run_folder(config)
     assert Path(config.run).is_dir()
 
@@ -104,11 +118,11 @@ def test_a_damaged_configuration_names_the_file_to_delete(tmp_path: Path, conten
     with pytest.raises(StateUnusable, match=f"{path} is damaged .*: delete it"):
         cluster.load(tmp_path)
     path.unlink()
-    cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
+    cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
 
 
 def test_what_another_version_wrote_besides_is_left_out(tmp_path: Path) -> None:
-    config = cluster.prepare(tmp_path, gateway_port=0, via_rest=False)
+    config = cluster.prepare(tmp_path, Reserved(), gateway_port=0, via_rest=False)
     path = tmp_path / "cluster.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "colour": "blue"}))
     assert cluster.load(tmp_path) == config

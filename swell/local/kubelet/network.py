@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable
 from typing import Final
 
-from swell.local.ports import ASSIGNED_PORTS, refusal_of
+from swell.local.ports import APP_PORTS, refusal_of
 from swell.runtime.errors import SwellError
 
 _SECOND: Final = range(1, 255)
@@ -74,17 +74,17 @@ class AppPorts:
     """Ports of 127.0.0.1 for apps. One that was given back is not given away again for a long time."""
 
     def __init__(self) -> None:
-        self._next = random.randrange(len(ASSIGNED_PORTS))
+        self._next = random.randrange(len(APP_PORTS))
         self._taken: set[int] = set()
 
     def take(self) -> int:
-        for _ in ASSIGNED_PORTS:
-            port = ASSIGNED_PORTS[self._next]
-            self._next = (self._next + 1) % len(ASSIGNED_PORTS)
+        for _ in APP_PORTS:
+            port = APP_PORTS[self._next]
+            self._next = (self._next + 1) % len(APP_PORTS)
             if port not in self._taken and refusal_of(port) is None:
                 self._taken.add(port)
                 return port
-        raise NoneFree(f"all ports {ASSIGNED_PORTS.start}..{ASSIGNED_PORTS.stop - 1} for apps are taken")
+        raise NoneFree(f"all ports {APP_PORTS.start}..{APP_PORTS.stop - 1} for apps are taken")
 
     def hold(self, ports: Iterable[int]) -> None:
         self._taken.update(ports)

@@ -23,9 +23,9 @@ from swell.api.meta import Obj
 from swell.config.admission import LiveSettings
 from swell.local.apiserver.server import ApiServer, StoreClient, bootstrap
 from swell.local.apiserver.store import open_store
-from swell.local.ports import choose
 from swell.runtime.tasks import Daemons
 from swell.testing.clock import ManualClock, settle
+from swell.testing.peers import free_port
 
 SYSTEM = "swell-system"
 # Callers check certificates by the real time: that is where the virtual one must lead to.
@@ -65,7 +65,7 @@ class Cluster:
 
     async def start(self) -> Webhook:
         """A controller's webhook, once it serves."""
-        webhook = Webhook(self.kube, Settings(webhook_port=choose(0, set())), self.live, self.clock)
+        webhook = Webhook(self.kube, Settings(webhook_port=free_port()), self.live, self.clock)
         daemons = Daemons()
         self._running[webhook] = daemons
         await self.advance(webhook.start(daemons))

@@ -21,9 +21,9 @@ from controller.webhook.trust import CONFIGURATIONS
 from swell.api.admission import default
 from swell.api.kinds import CONFIG_MAP, SECRET
 from swell.api.meta import Obj
-from swell.local.ports import choose
 from swell.testing.clock import settle
 from swell.testing.objects import revision_template, service
+from swell.testing.peers import free_port
 
 Cluster = Any
 Caller = Any
@@ -158,7 +158,7 @@ async def test_a_controller_is_ready_once_its_webhook_serves_by_the_config_maps(
 ) -> None:
     config = {"metadata": {"name": "config-defaults", "namespace": SYSTEM}, "data": {"revision-timeout-seconds": "7"}}
     await cluster.kube.create(CONFIG_MAP, config)
-    stop, port = asyncio.Event(), choose(0, set())
+    stop, port = asyncio.Event(), free_port()
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     running = asyncio.ensure_future(
         run(Settings(webhook_port=port), cluster.kube, cluster.clock, stop, ready=ready.set_result)
@@ -177,7 +177,7 @@ async def test_one_that_will_close_answers_and_has_its_callers_connect_anew(revi
     server = Server({"/validation": lambda _: {"here": True}})
     identity = renewed(None, ("localhost",), time.time())
     server.serve_with(serving_pem(identity))
-    await server.start("127.0.0.1", choose(0, set()))
+    await server.start("127.0.0.1", free_port())
     context = ssl.create_default_context(cadata=bundle(identity).decode())
     url = f"https://127.0.0.1:{server.port}/validation"
     async with aiohttp.ClientSession() as session:
