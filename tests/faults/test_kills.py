@@ -149,6 +149,7 @@ async def test_a_stop_lets_requests_finish_and_leaves_no_process(tmp_path: Path)
     name = unique("drain")
     async with embedded(running).client() as objects:
         await objects.deploy(objects.service(name, image="hello", annotations={"min-scale": "1"}))
+        await objects.until_answer(name, lambda answer: answer.status == 200)
         slow = asyncio.create_task(objects.get(name, "/?sleep_ms=2000"))
         async with asyncio.timeout(10):
             while not await _in_flight(running):
