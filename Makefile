@@ -32,9 +32,9 @@ $(VENV)/.installed-dev: pyproject.toml $(VENV)/.made
 demo: $(VENV)/.installed
 	$(BIN)/swell demo
 
-# Two processes: tests wait for most of their time.
+# Two processes: tests wait for most of their time. Each has its half, and takes from the other's when it is through.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-kubernetes: $(VENV)/.installed-dev
 	$(BIN)/python -m swell.testing.prepare

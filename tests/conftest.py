@@ -32,14 +32,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, those of one file stay together, and those of one cluster."""
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        cluster = callspec.params.get("home") if callspec is not None else None
-        item.add_marker(pytest.mark.xdist_group(cluster or item.location[0]))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Where a run must be over at a given time, unix seconds in SWELL_TESTS_UNTIL, the rest is told as skipped."""
     until = os.environ.get("SWELL_TESTS_UNTIL")
