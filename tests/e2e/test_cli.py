@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from swell.testing.home import Home, Objects, unique
+from swell.testing.home import Home, Objects, pod_is_ready, unique
 
 
 class Swell:
@@ -59,6 +59,8 @@ async def test_apply_get_logs_watch_and_delete(swell: Swell, home: Home, objects
     assert json.loads(swell.ok("get", f"ksvc/{name}", "-o", "json"))["metadata"]["name"] == name
     assert yaml.safe_load(swell.ok("get", "rev", "-o", "yaml"))["kind"] == "List"
     assert swell.ok("get", "pods", "-A").startswith("NAMESPACE")
+    # The kubelet may say later than its queue-proxy that it is ready, and gives no logs till then.
+    await objects.until_pods(name, lambda pods: any(map(pod_is_ready, pods)))
     assert "hello: listening" in swell.ok("logs", f"ksvc/{name}")
     assert "ready  1" in swell.ok("watch", name, "--seconds", "1")
 

@@ -49,7 +49,10 @@ async def test_apply_wait_get_logs_change_delete(home: Home, objects: Objects) -
     ):
         assert heading in headings, heading
     assert f"pod/{name}-00001-deployment-" in kubectl("get", "all")
-    assert "hello: listening" in kubectl("logs", "-l", f"serving.knative.dev/service={name}", "-c", "user-container")
+    # Its queue-proxy told that it is ready: the kubelet may say so later, and gives no logs till then.
+    pods = ("-l", f"serving.knative.dev/service={name}")
+    kubectl("wait", "--for=condition=Ready", "pods", *pods, "--timeout=60s")
+    assert "hello: listening" in kubectl("logs", *pods, "-c", "user-container")
 
     changed = kubectl("apply", "-f", "-", stdin=_manifest(home, name, "Swell"))
     assert changed == f"service.serving.knative.dev/{name} configured\n"
