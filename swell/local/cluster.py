@@ -196,14 +196,13 @@ def prepare(state: Path, reserved: Reserved, *, gateway_port: int, via_rest: boo
     state = state.resolve()
     if gateway_port:
         require_free(gateway_port, "the gateway", "--port PORT")
+        # If another cluster has it reserved, we were still told to take it.
+        reserved.take(gateway_port)
     with usable(state):
         for folder in ("", "logs", "images"):
             Path(state, folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         last = _last(state)
         run = _run_folder(state, last.run)
-    if gateway_port:
-        # If another cluster has it reserved, we were still told to take it.
-        reserved.take(gateway_port)
     config = ClusterConfig(
         state=str(state),
         run=str(run),

@@ -47,7 +47,7 @@ def port_error(port: int, what: str, option: str, refused: OSError) -> SwellErro
 
 
 class Reserved:
-    """Ports for one cluster, kept from the others of this machine until `close`, or until all who forked have ended.
+    """Ports for one cluster, kept from the others of this machine while this process or a fork of it has them.
 
     Others would find a port free while nobody listens there yet. As a mark the UDP port of that number is held, for
     which nothing else has a use.
@@ -68,11 +68,11 @@ class Reserved:
         mark = socket.socket(type=socket.SOCK_DGRAM)
         try:
             mark.bind((LOOPBACK, port))
-        except OSError:
-            mark.close()
-            return False
-        # Not before: who had the mark until now listens.
-        if refusal_of(port) is not None:
+            # Not before: who had the mark until now listens.
+            refused = refusal_of(port)
+        except OSError as exc:
+            refused = exc
+        if refused is not None:
             mark.close()
             return False
         self._marks[port] = mark
